@@ -1,0 +1,185 @@
+@0xe1c5a9d04b7f2836;
+# The objects that the microkernel implements. A capability to one is called like any other: an entry in the ring, with a
+# message that is a single segment without segment table. Kernel messages hold only scalars, short Data and Text, and
+# capabilities; idl/codegen refuses anything else here, because the kernel decodes them with generated flat decoders.
+#
+# Every method can also answer the transport codes of idl/abi/status.h: bad_capability, wrong_interface (also for a capability
+# argument of the wrong kind), unimplemented, bad_message, no_buffer and truncated. Only further ones are listed.
+# Sizes are in bytes and must be multiples of the page size, 4096, unless a comment says otherwise.
+
+interface Account @0x9a7b1c3e5d2f4a01 {
+  # Pays for everything that a group of processes keeps: frames of memory, kernel objects, capability nodes. Whoever holds an
+  # account can spend from it; all objects are made through it. Ending an account (releasing or revoking the capability that
+  # createAccount returned) ends every object that it pays for.
+
+  createAccount @0 (frames :UInt64, objects :UInt32, nodes :UInt32, name :Text) -> (account :Account);
+  # Carves a child account out of this one's limits. Unspent or spent, the whole of it comes back when the child ends.
+  # Errors: quota when this account has less left than asked for.
+
+  createMemory @1 (bytes :UInt64) -> (memory :Memory);
+  # Anonymous memory, charged in full now, zeroed when first touched. Errors: quota; bad_argument for 0, a size that is not a
+  # multiple of 4096, or one above 64 GiB.
+
+  createEndpoint @2 (name :Text) -> (endpoint :Endpoint);
+  # A rendezvous for calls. Errors: quota.
+
+  createNotification @3 () -> (notification :Notification);
+  # 63 bits that can be signalled and received. Errors: quota.
+
+  createProcess @4 (slots :UInt32, name :Text) -> (process :Process, space :AddressSpace);
+  # An empty process: no thread, no memory, a capability table of `slots` entries (rounded up to 256, at most 16384), charged
+  # in full now. Errors: quota, bad_argument.
+
+  usage @5 () -> (frames :UInt64, framesLimit :UInt64, objects :UInt32, objectsLimit :UInt32, nodes :UInt32, nodesLimit :UInt32);
+  # What is charged now, carved children included, and the limits. Idempotent.
+}
+
+interface Process @0x9a7b1c3e5d2f4a02 {
+  # A capability table, an address space and threads that share them. It ends when its last thread ends, when it is killed,
+  # after a fault that nobody handles, or when the last capability to it is released.
+
+  grant @0 (capability :AnyPointer) -> (id :UInt64);
+  # Copies the capability into this process's table and returns its id there, for the process's start-up message.
+  # Errors: quota when the table is full; disconnected when the process has ended.
+
+  createThread @1 (name :Text, priority :UInt8, regionBytes :UInt32, submissionEntries :UInt16, completionEntries :UInt16) -> (thread :Thread, region :UInt64);
+  # A thread with its ring region, mapped at the address returned; it does not run yet. Zero for a size takes the default of
+  # idl/abi/ring.h. The priority is at most the maker's own (0..31, 31 runs first). Errors: quota, also when no contiguous block of
+  # regionBytes is free; bad_argument; disconnected when the process has ended; not_permitted for a higher priority.
+
+  kill @2 ();
+  # Ends the process at once, as if by a fault, without a crash record. Idempotent.
+
+  supervise @3 (notification :Notification, bit :UInt8);
+  # When the process ends, sets `bit` (0..62) in the notification. Errors: bad_argument.
+
+  state @4 () -> (ended :Bool, crashed :Bool, exitCode :UInt64, threads :UInt32, name :Text);
+  # Idempotent.
+
+  crash @5 () -> (record :Data);
+  # The crash record of a process that ended by a fault: abi/crash.h. Empty when there is none. Idempotent.
+}
+
+interface Thread @0x9a7b1c3e5d2f4a03 {
+  # One flow of control with its own ring. It belongs to its process and ends with it.
+
+  writeArena @0 (offset :UInt32, data :Data);
+  # Before the start only: puts bytes into the thread's arena. Errors: bad_argument when out of range; not_permitted once started.
+
+  start @1 (entry :UInt64, stack :UInt64, argument :UInt64, startOffset :UInt32, startLength :UInt32);
+  # Runs the thread: rip = entry, rsp = stack, rdi = argument, rsi = the address of its ring region. startOffset and startLength
+  # are written to the ring header. Errors: not_permitted when it was started before; bad_argument for an address that is not
+  # in the user half, or a start message outside the arena.
+
+  kill @2 ();
+  # Ends the thread; with the last one its process. Idempotent.
+
+  setPriority @3 (priority :UInt8);
+  # Errors: bad_argument above 31; not_permitted above the caller's own.
+}
+
+interface AddressSpace @0x9a7b1c3e5d2f4a04 {
+  # The user half of a process's page tables: addresses from 64 KiB to 2^47 - 4096.
+
+  map @0 (memory :ReadableMemory, offset :UInt64, bytes :UInt64, address :UInt64, protection :UInt8) -> (address :UInt64);
+  # Maps [offset, offset + bytes) of the memory. protection is a sum of 1 (read, required), 2 (write) and 4 (execute).
+  # `address` 0 lets the kernel choose. Page tables are charged to the account of the space in their worst case, so a later page
+  # fault can't fail. Nothing is left behind on an error.
+  # Errors: exists when the range overlaps a mapping; not_permitted for write and execute together, for execute of unsealed
+  # memory, for write of sealed memory, or write through a ReadableMemory; bad_argument; quota.
+
+  unmap @1 (address :UInt64, bytes :UInt64);
+  # Removes the mapping that map made: exactly its range. When this returns no CPU can reach the memory through it.
+  # Errors: bad_argument when no mapping has that range.
+
+  protect @2 (address :UInt64, bytes :UInt64, protection :UInt8);
+  # Changes a whole mapping, under the rules of map. Errors: as map, and bad_argument when no mapping has that range.
+}
+
+interface ReadableMemory @0x9a7b1c3e5d2f4a05 {
+  # Memory that its holder can read and map for reading (and for executing, when it is sealed).
+
+  size @0 () -> (bytes :UInt64, sealed :Bool);
+  # Idempotent.
+}
+
+interface Memory @0x9a7b1c3e5d2f4a06 extends(ReadableMemory) {
+  # A range of frames. Reads as zero until written.
+
+  seal @0 ();
+  # Makes it immutable for ever, which is what makes it mappable executable. Errors: not_permitted while a writable mapping of
+  # it exists.
+
+  readable @1 () -> (memory :ReadableMemory);
+  # The same memory with less authority. Errors: quota.
+
+  read @2 (offset :UInt64, length :UInt32) -> (data :Data);
+  # Copies at most 4096 bytes out, without a mapping. Errors: bad_argument when out of range.
+
+  write @3 (offset :UInt64, data :Data);
+  # Copies bytes in, without a mapping. Errors: bad_argument when out of range; not_permitted when sealed.
+}
+
+interface Endpoint @0x9a7b1c3e5d2f4a07 {
+  # Where calls arrive. Its holder makes the facets that clients call and the Receiver that takes the calls.
+
+  mint @0 (badge :UInt64) -> (facet :AnyPointer);
+  # A capability whose calls arrive here with this badge (below 2^63). Errors: quota, bad_argument.
+
+  receiver @1 () -> (receiver :Receiver);
+  # The right to receive, held by one at a time: an earlier Receiver is revoked first, calls that were delivered to it end
+  # `disconnected`, calls not yet received wait for the new one. The endpoint's incarnation goes up by one. Errors: quota.
+
+  setDown @2 (down :Bool);
+  # Down: calls end `disconnected` at once while nobody receives. Otherwise (the default) they wait. Idempotent.
+}
+
+interface Receiver @0x9a7b1c3e5d2f4a08 {
+  # The right to take calls from an endpoint with RECEIVE.
+
+  mint @0 (badge :UInt64) -> (facet :AnyPointer);
+  # As Endpoint.mint, for the objects that the server itself hands out. When a facet has no holder and no call left, the server
+  # receives a notice with its badge. Errors: quota, bad_argument.
+}
+
+interface Notification @0x9a7b1c3e5d2f4a09 {
+  # 63 bits: SIGNAL sets some, RECEIVE collects and clears them.
+}
+
+interface Clock @0x9a7b1c3e5d2f4a0a {
+  # The monotonic clock.
+
+  now @0 () -> (ns :UInt64);
+  # Nanoseconds since boot. Idempotent.
+}
+
+interface KernelLog @0x9a7b1c3e5d2f4a0b {
+  # The kernel's log, which also goes to the first serial port until a driver claims it.
+
+  write @0 (level :UInt8, text :Text);
+  # One record of at most 200 bytes, prefixed with the caller's process name. Control characters are replaced. Levels: 0 error,
+  # 1 warn, 2 info, 3 debug. Errors: bad_argument for another level or a longer text.
+}
+
+interface Power @0x9a7b1c3e5d2f4a0c {
+  # The machine's switch.
+
+  off @0 ();
+  # Stops the machine; does not return.
+
+  reset @1 ();
+  # Restarts the machine; does not return.
+}
+
+interface PlatformInfo @0x9a7b1c3e5d2f4a0d {
+  # What the machine is made of.
+
+  cpus @0 () -> (count :UInt32);
+  # CPUs that are running. Idempotent.
+
+  memory @1 () -> (framesTotal :UInt64, framesFree :UInt64, kernelBytes :UInt64);
+  # Frames of RAM that the kernel manages, those not in use now, and what the kernel keeps for itself. Idempotent.
+
+  commandLine @2 () -> (text :Text);
+  # The kernel's command line, at most 1024 bytes of it. Idempotent.
+}
