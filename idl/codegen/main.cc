@@ -1,0 +1,126 @@
+// capnpc-capos - turns the schema compiler's output into what capOS needs. Host tool.
+//
+//      capnp compile -o- --src-prefix=ROOT FILE.capnp... > REQUEST
+//      capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h]
+//
+// The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
+// started by the compiler can't. What is asked for decides the rules: --messages makes the files of the request kernel files,
+// which hold only what has a flat representation.
+//
+// Prints every problem as FILE:LINE: TEXT and writes nothing when there is one. Exit status 1: the schema is refused; 2: the
+// tool could not do its work.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <kj/exception.h>
+
+#include "codegen/messages.h"
+#include "codegen/problems.h"
+#include "codegen/request.h"
+#include "codegen/source.h"
+
+namespace capos::codegen {
+
+namespace {
+
+constexpr int kRefused = 1, kFailed = 2;
+
+struct Options {
+    std::string source_root;
+    std::string request;
+    std::string messages;
+};
+
+std::optional<Options> parse(int count, char** arguments) {
+    Options options;
+    const std::map<std::string_view, std::string*> known = {
+        {"--source-root", &options.source_root}, {"--request", &options.request}, {"--messages", &options.messages}};
+    for (int i = 1; i < count; i += 2) {
+        const auto option = known.find(arguments[i]);
+        if (option == known.end() || i + 1 == count) return std::nullopt;
+        *option->second = arguments[i + 1];
+    }
+    if (options.source_root.empty() || options.request.empty()) return std::nullopt;
+    return options;
+}
+
+std::optional<std::string> read_text(const std::string& path) {
+    std::ifstream stream{path, std::ios::binary};
+    std::ostringstream text;
+    text << stream.rdbuf();
+    if (!stream) return std::nullopt;
+    return text.str();
+}
+
+bool write_text(const std::string& path, const std::string& text) {
+    std::ofstream stream{path, std::ios::binary};
+    stream << text;
+    stream.close();
+    if (!stream) std::cerr << "capnpc-capos: can't write " << path << '\n';
+    return static_cast<bool>(stream);
+}
+
+int report(const Problems& problems) {
+    for (const Problem& problem : problems.all()) {
+        std::cerr << problem.file << ':' << problem.line << ": " << problem.text << '\n';
+    }
+    return kRefused;
+}
+
+int run(const Options& options) {
+    const int descriptor = open(options.request.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        std::cerr << "capnpc-capos: can't read " << options.request << '\n';
+        return kFailed;
+    }
+    const std::vector<File> files = read_request(descriptor);
+    close(descriptor);
+
+    Problems problems;
+    std::vector<Source> sources;
+    for (const File& file : files) {
+        const auto text = read_text(options.source_root + "/" + file.name);
+        if (!text) {
+            std::cerr << "capnpc-capos: can't read " << options.source_root << '/' << file.name << '\n';
+            return kFailed;
+        }
+        sources.emplace_back(file.name, *text, problems);
+    }
+
+    if (!options.messages.empty()) {
+        std::vector<Enum> enums;
+        for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
+        for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
+    }
+    if (!problems.empty()) return report(problems);
+    if (!options.messages.empty() && !write_text(options.messages, emit_messages(files))) return kFailed;
+    return 0;
+}
+
+}  // namespace
+
+}  // namespace capos::codegen
+
+int main(int count, char** arguments) {
+    const auto options = capos::codegen::parse(count, arguments);
+    if (!options) {
+        std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h]\n";
+        return capos::codegen::kFailed;
+    }
+    try {
+        return capos::codegen::run(*options);
+    } catch (const kj::Exception& exception) {
+        std::cerr << "capnpc-capos: " << options->request << ": " << exception.getDescription().cStr() << '\n';
+        return capos::codegen::kFailed;
+    }
+}

@@ -1,0 +1,185 @@
+#include "codegen/messages.h"
+
+#include <algorithm>
+
+#include "codegen/names.h"
+#include "codegen/text.h"
+
+namespace capos::codegen {
+
+namespace {
+
+constexpr const char* kPreamble[] = {
+    "//",
+    "// The messages of the kernel's objects: one struct for each interface and method. `decode` checks everything (idl/flat.h",
+    "// says what) and its views point into the message. `encode` returns the bytes written, a multiple of 8, or 0 for no room.",
+    "// kBytesMin is the size without the contents of Text and Data; kCapabilities counts the capability fields, in their order.",
+    "#pragma once",
+    "",
+    "#include <cstddef>",
+    "#include <cstdint>",
+    "#include <optional>",
+    "#include <span>",
+    "#include <string_view>",
+    "",
+    "#include \"abi/types.h\"",
+    "#include \"idl/flat.h\"",
+    "",
+    "namespace capos::idl {",
+};
+
+struct Scalar {
+    const char* type;
+    u32 bytes;
+};
+
+Scalar scalar_of(const Type& type) {
+    switch (type.kind) {
+        case TypeKind::int8: return {"i8", 1};
+        case TypeKind::int16: return {"i16", 2};
+        case TypeKind::int32: return {"i32", 4};
+        case TypeKind::int64: return {"i64", 8};
+        case TypeKind::uint8: return {"u8", 1};
+        case TypeKind::uint16: return {"u16", 2};
+        case TypeKind::uint32: return {"u32", 4};
+        case TypeKind::uint64: return {"u64", 8};
+        default: return {type.name.c_str(), 2};  // an enum
+    }
+}
+
+std::string cpp_type(const Type& type) {
+    switch (type.kind) {
+        case TypeKind::boolean: return "bool";
+        case TypeKind::text: return "std::string_view";
+        case TypeKind::data: return "std::span<const std::byte>";
+        case TypeKind::capability: return "CapabilityIndex";
+        default: return scalar_of(type).type;
+    }
+}
+
+std::string read_expression(const Field& field) {
+    switch (field.type.kind) {
+        case TypeKind::boolean: return concat("reader.boolean(", field.offset, ")");
+        case TypeKind::text: return concat("reader.text(", field.offset, ")");
+        case TypeKind::data: return concat("reader.data(", field.offset, ")");
+        case TypeKind::capability: return concat("reader.capability(", field.offset, ")");
+        default: {
+            const Scalar scalar = scalar_of(field.type);
+            return concat("reader.scalar<", scalar.type, ">(", field.offset * scalar.bytes, ")");
+        }
+    }
+}
+
+std::string write_statement(const Field& field) {
+    const std::string name = snake_case(field.name);
+    switch (field.type.kind) {
+        case TypeKind::boolean: return concat("writer.boolean(", field.offset, ", ", name, ");");
+        case TypeKind::text: return concat("writer.text(", field.offset, ", ", name, ");");
+        case TypeKind::data: return concat("writer.data(", field.offset, ", ", name, ");");
+        case TypeKind::capability: return concat("writer.capability(", field.offset, ", ", name, ");");
+        default: return concat("writer.scalar(", field.offset * scalar_of(field.type).bytes, ", ", name, ");");
+    }
+}
+
+class Emitter {
+public:
+    std::string take() { return std::move(out_); }
+
+    void line(u32 indent, const std::string& text) {
+        if (!text.empty()) out_.append(indent * 4, ' ');
+        out_ += text;
+        out_ += '\n';
+    }
+
+    void enumeration(const Enum& one) {
+        line(0, "");
+        line(0, concat("enum class ", one.name, " : u16 {"));
+        for (const Enumerant& enumerant : one.enumerants) {
+            line(1, concat(snake_case(enumerant.name), " = ", enumerant.value, ","));
+        }
+        line(0, "};");
+    }
+
+    void interface(const Interface& one) {
+        line(0, "");
+        line(0, concat("struct ", one.name, " {"));
+        line(1, concat("static constexpr u64 kInterfaceId = ", hex(one.id), ";"));
+        for (const Method& method : one.methods) this->method(one, method);
+        line(0, "};");
+    }
+
+private:
+    static std::string signature(const Struct& message) {
+        std::string text;
+        for (const Field& field : message.fields) {
+            text += concat(text.empty() ? "" : ", ", field.name, " :", field.type.name);
+        }
+        return "(" + text + ")";
+    }
+
+    void method(const Interface& owner, const Method& one) {
+        line(0, "");
+        line(1, concat("// ", one.name, " @", one.ordinal, " ", signature(one.params)));
+        line(1, concat("//     -> ", signature(one.results)));
+        line(1, concat("struct ", pascal_case(one.name), " {"));
+        line(2, concat("static constexpr u64 kInterfaceId = ", owner.name, "::kInterfaceId;"));
+        line(2, concat("static constexpr u16 kOrdinal = ", one.ordinal, ";"));
+        message("Params", one.params, "flat::kParamsBytesMax");
+        message("Results", one.results, "flat::kResultsBytesMax");
+        line(1, "};");
+    }
+
+    void message(const std::string& name, const Struct& one, const std::string& bytes_max) {
+        line(0, "");
+        line(2, concat("struct ", name, " {"));
+        for (const Field& field : one.fields) line(3, concat(cpp_type(field.type), " ", snake_case(field.name), "{};"));
+        if (!one.fields.empty()) line(0, "");
+        const auto is_capability = [](const Field& field) { return field.type.kind == TypeKind::capability; };
+        line(3, concat("static constexpr flat::Layout kLayout{.data_words = ", one.data_words, ", .pointers = ", one.pointers,
+                       ", .bytes_max = ", bytes_max, "};"));
+        line(3, "static constexpr usize kBytesMin = kLayout.bytes_min();");
+        line(3, concat("static constexpr u8 kCapabilities = ", std::ranges::count_if(one.fields, is_capability), ";"));
+        line(0, "");
+        line(3, concat("static std::optional<", name, "> decode(std::span<const std::byte> message, u8 capability_count) {"));
+        line(4, one.fields.empty() ? "const flat::Reader reader{message, kLayout, capability_count};"
+                                   : "flat::Reader reader{message, kLayout, capability_count};");
+        line(4, concat(name, " fields;"));
+        for (const Field& field : one.fields) {
+            line(4, concat("fields.", snake_case(field.name), " = ", read_expression(field), ";"));
+        }
+        line(4, "if (!reader.valid()) return std::nullopt;");
+        line(4, "return fields;");
+        line(3, "}");
+        line(0, "");
+        line(3, "usize encode(std::span<std::byte> out) const {");
+        line(4, "if (out.size() < kBytesMin) return 0;");
+        line(4, "flat::Writer writer{out, kLayout};");
+        for (const Field& field : one.fields) line(4, write_statement(field));
+        line(4, "return writer.finish();");
+        line(3, "}");
+        line(2, "};");
+    }
+
+    std::string out_;
+};
+
+}  // namespace
+
+std::string emit_messages(const std::vector<File>& files) {
+    std::string names;
+    for (const File& file : files) names += (names.empty() ? "" : ", ") + file.name;
+    Emitter emitter;
+    emitter.line(0, concat("// Generated by capnpc-capos from ", names, "; not edited."));
+    for (const char* line : kPreamble) emitter.line(0, line);
+    for (const File& file : files) {
+        for (const Enum& one : file.enums) emitter.enumeration(one);
+    }
+    for (const File& file : files) {
+        for (const Interface& one : file.interfaces) emitter.interface(one);
+    }
+    emitter.line(0, "");
+    emitter.line(0, "}  // namespace capos::idl");
+    return emitter.take();
+}
+
+}  // namespace capos::codegen

@@ -1,0 +1,15 @@
+// request.h - reads the compiler's output, a CodeGeneratorRequest (capnp/schema.capnp, Cap'n Proto 0.9.2), into the model.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/model.h"
+
+namespace capos::codegen {
+
+// The files named on the compiler's command line. Throws kj::Exception for bytes that are no request: they come from the
+// compiler next to us, so that is the end of the run.
+std::vector<File> read_request(int descriptor);
+
+}  // namespace capos::codegen
