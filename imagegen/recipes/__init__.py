@@ -1,0 +1,1 @@
+"""Recipes of the target sysroot; imagegen/cli/support/sysroot.py runs them."""
