@@ -1,0 +1,26 @@
+"""Where the build put its programs: Meson's own list of targets, by name."""
+
+import json
+from pathlib import Path
+
+
+class TargetError(Exception):
+    """The build has no such program, or has not made it."""
+
+
+class Targets:
+    def __init__(self, build: Path):
+        listing = build / "meson-info" / "intro-targets.json"
+        try:
+            targets = json.loads(listing.read_text())
+        except (OSError, ValueError) as error:
+            raise TargetError(f"{listing} cannot be read: {error}") from error
+        self._files = {target["name"]: Path(target["filename"][0]) for target in targets}
+
+    def file(self, name: str) -> Path:
+        path = self._files.get(name)
+        if path is None:
+            raise TargetError(f"the build has no target named '{name}'")
+        if not path.is_file():
+            raise TargetError(f"'{name}' is not built: {path.name} is missing")
+        return path
