@@ -6,6 +6,7 @@
 # Every method can also answer the transport codes of idl/abi/status.h: bad_capability, wrong_interface (also for a capability
 # argument of the wrong kind), unimplemented, bad_message, no_buffer and truncated. Only further ones are listed.
 # Sizes are in bytes and must be multiples of the page size, 4096, unless a comment says otherwise.
+# A `name` is for people: logs, lists of processes. An `offset` counts bytes from the start of the memory or arena.
 
 interface Account @0x9a7b1c3e5d2f4a01 {
   # Pays for everything that a group of processes keeps: frames of memory, kernel objects, capability nodes. Whoever holds an
@@ -31,7 +32,8 @@ interface Account @0x9a7b1c3e5d2f4a01 {
   # in full now. Errors: quota, bad_argument.
 
   usage @5 () -> (frames :UInt64, framesLimit :UInt64, objects :UInt32, objectsLimit :UInt32, nodes :UInt32, nodesLimit :UInt32);
-  # What is charged now, carved children included, and the limits. Idempotent.
+  # What is charged now, carved children included: frames, objects and nodes; and the limits: framesLimit, objectsLimit and
+  # nodesLimit. Idempotent.
 }
 
 interface Process @0x9a7b1c3e5d2f4a02 {
@@ -43,9 +45,10 @@ interface Process @0x9a7b1c3e5d2f4a02 {
   # Errors: quota when the table is full; disconnected when the process has ended.
 
   createThread @1 (name :Text, priority :UInt8, regionBytes :UInt32, submissionEntries :UInt16, completionEntries :UInt16) -> (thread :Thread, region :UInt64);
-  # A thread with its ring region, mapped at the address returned; it does not run yet. Zero for a size takes the default of
-  # idl/abi/ring.h. The priority is at most the maker's own (0..31, 31 runs first). Errors: quota, also when no contiguous block of
-  # regionBytes is free; bad_argument; disconnected when the process has ended; not_permitted for a higher priority.
+  # A thread with its ring region, mapped at the address returned; it does not run yet. Zero for regionBytes,
+  # submissionEntries or completionEntries takes the default of idl/abi/ring.h. The priority is at most the maker's own (0..31, 31
+  # runs first). Errors: quota, also when no contiguous block of regionBytes is free; bad_argument; disconnected when the process
+  # has ended; not_permitted for a higher priority.
 
   kill @2 ();
   # Ends the process at once, as if by a fault, without a crash record. Idempotent.
@@ -54,7 +57,8 @@ interface Process @0x9a7b1c3e5d2f4a02 {
   # When the process ends, sets `bit` (0..62) in the notification. Errors: bad_argument.
 
   state @4 () -> (ended :Bool, crashed :Bool, exitCode :UInt64, threads :UInt32, name :Text);
-  # Idempotent.
+  # Whether it has ended, and crashed, which is to end by a fault; exitCode is what its last thread gave; threads counts the
+  # living. Idempotent.
 
   crash @5 () -> (record :Data);
   # The crash record of a process that ended by a fault: abi/crash.h. Empty when there is none. Idempotent.
@@ -64,7 +68,7 @@ interface Thread @0x9a7b1c3e5d2f4a03 {
   # One flow of control with its own ring. It belongs to its process and ends with it.
 
   writeArena @0 (offset :UInt32, data :Data);
-  # Before the start only: puts bytes into the thread's arena. Errors: bad_argument when out of range; not_permitted once started.
+  # Before the start only: puts `data` into the thread's arena. Errors: bad_argument when out of range; not_permitted once started.
 
   start @1 (entry :UInt64, stack :UInt64, argument :UInt64, startOffset :UInt32, startLength :UInt32);
   # Runs the thread: rip = entry, rsp = stack, rdi = argument, rsi = the address of its ring region. startOffset and startLength
@@ -75,7 +79,7 @@ interface Thread @0x9a7b1c3e5d2f4a03 {
   # Ends the thread; with the last one its process. Idempotent.
 
   setPriority @3 (priority :UInt8);
-  # Errors: bad_argument above 31; not_permitted above the caller's own.
+  # The priority from now on, 0..31; 31 runs first. Errors: bad_argument above 31; not_permitted above the caller's own.
 }
 
 interface AddressSpace @0x9a7b1c3e5d2f4a04 {
@@ -89,11 +93,12 @@ interface AddressSpace @0x9a7b1c3e5d2f4a04 {
   # memory, for write of sealed memory, or write through a ReadableMemory; bad_argument; quota.
 
   unmap @1 (address :UInt64, bytes :UInt64);
-  # Removes the mapping that map made: exactly its range. When this returns no CPU can reach the memory through it.
+  # Removes the mapping that map made at `address`: exactly its range. When this returns no CPU can reach the memory through it.
   # Errors: bad_argument when no mapping has that range.
 
   protect @2 (address :UInt64, bytes :UInt64, protection :UInt8);
-  # Changes a whole mapping, under the rules of map. Errors: as map, and bad_argument when no mapping has that range.
+  # Changes the protection of the whole mapping at `address`, under the rules of map. Errors: as map, and bad_argument when no
+  # mapping has that range.
 }
 
 interface ReadableMemory @0x9a7b1c3e5d2f4a05 {
@@ -114,24 +119,24 @@ interface Memory @0x9a7b1c3e5d2f4a06 extends(ReadableMemory) {
   # The same memory with less authority. Errors: quota.
 
   read @2 (offset :UInt64, length :UInt32) -> (data :Data);
-  # Copies at most 4096 bytes out, without a mapping. Errors: bad_argument when out of range.
+  # Copies `length` bytes, at most 4096, out as `data`, without a mapping. Errors: bad_argument when out of range.
 
   write @3 (offset :UInt64, data :Data);
-  # Copies bytes in, without a mapping. Errors: bad_argument when out of range; not_permitted when sealed.
+  # Copies `data` in, without a mapping. Errors: bad_argument when out of range; not_permitted when sealed.
 }
 
 interface Endpoint @0x9a7b1c3e5d2f4a07 {
   # Where calls arrive. Its holder makes the facets that clients call and the Receiver that takes the calls.
 
   mint @0 (badge :UInt64) -> (facet :AnyPointer);
-  # A capability whose calls arrive here with this badge (below 2^63). Errors: quota, bad_argument.
+  # A facet: a capability whose calls arrive here with this badge (below 2^63). Errors: quota, bad_argument.
 
   receiver @1 () -> (receiver :Receiver);
   # The right to receive, held by one at a time: an earlier Receiver is revoked first, calls that were delivered to it end
   # `disconnected`, calls not yet received wait for the new one. The endpoint's incarnation goes up by one. Errors: quota.
 
   setDown @2 (down :Bool);
-  # Down: calls end `disconnected` at once while nobody receives. Otherwise (the default) they wait. Idempotent.
+  # When `down`, calls end `disconnected` at once while nobody receives. Otherwise (the default) they wait. Idempotent.
 }
 
 interface Receiver @0x9a7b1c3e5d2f4a08 {
@@ -150,7 +155,7 @@ interface Clock @0x9a7b1c3e5d2f4a0a {
   # The monotonic clock.
 
   now @0 () -> (ns :UInt64);
-  # Nanoseconds since boot. Idempotent.
+  # `ns` counts nanoseconds since boot. Idempotent.
 }
 
 interface KernelLog @0x9a7b1c3e5d2f4a0b {
@@ -175,11 +180,12 @@ interface PlatformInfo @0x9a7b1c3e5d2f4a0d {
   # What the machine is made of.
 
   cpus @0 () -> (count :UInt32);
-  # CPUs that are running. Idempotent.
+  # The count of CPUs that are running. Idempotent.
 
   memory @1 () -> (framesTotal :UInt64, framesFree :UInt64, kernelBytes :UInt64);
-  # Frames of RAM that the kernel manages, those not in use now, and what the kernel keeps for itself. Idempotent.
+  # Frames of RAM: framesTotal that the kernel manages, framesFree not in use now; and kernelBytes that it keeps for itself.
+  # Idempotent.
 
   commandLine @2 () -> (text :Text);
-  # The kernel's command line, at most 1024 bytes of it. Idempotent.
+  # The `text` of the kernel's command line, at most 1024 bytes of it. Idempotent.
 }

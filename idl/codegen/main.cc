@@ -1,11 +1,11 @@
 // capnpc-capos - turns the schema compiler's output into what capOS needs. Host tool.
 //
 //      capnp compile -o- --src-prefix=ROOT FILE.capnp... > REQUEST
-//      capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h]
+//      capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] [--description FILE.json]
 //
 // The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
 // started by the compiler can't. What is asked for decides the rules: --messages makes the files of the request kernel files,
-// which hold only what has a flat representation.
+// which hold only what has a flat representation. Comments are checked always.
 //
 // Prints every problem as FILE:LINE: TEXT and writes nothing when there is one. Exit status 1: the schema is refused; 2: the
 // tool could not do its work.
@@ -24,6 +24,8 @@
 
 #include <kj/exception.h>
 
+#include "codegen/description.h"
+#include "codegen/docs.h"
 #include "codegen/messages.h"
 #include "codegen/problems.h"
 #include "codegen/request.h"
@@ -39,12 +41,16 @@ struct Options {
     std::string source_root;
     std::string request;
     std::string messages;
+    std::string description;
 };
 
 std::optional<Options> parse(int count, char** arguments) {
     Options options;
     const std::map<std::string_view, std::string*> known = {
-        {"--source-root", &options.source_root}, {"--request", &options.request}, {"--messages", &options.messages}};
+        {"--source-root", &options.source_root},
+        {"--request", &options.request},
+        {"--messages", &options.messages},
+        {"--description", &options.description}};
     for (int i = 1; i < count; i += 2) {
         const auto option = known.find(arguments[i]);
         if (option == known.end() || i + 1 == count) return std::nullopt;
@@ -95,6 +101,7 @@ int run(const Options& options) {
             return kFailed;
         }
         sources.emplace_back(file.name, *text, problems);
+        check_docs(file, sources.back(), problems);
     }
 
     if (!options.messages.empty()) {
@@ -103,8 +110,11 @@ int run(const Options& options) {
         for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
     }
     if (!problems.empty()) return report(problems);
-    if (!options.messages.empty() && !write_text(options.messages, emit_messages(files))) return kFailed;
-    return 0;
+
+    bool written = true;
+    if (!options.messages.empty()) written = write_text(options.messages, emit_messages(files));
+    if (!options.description.empty()) written = write_text(options.description, emit_description(files)) && written;
+    return written ? 0 : kFailed;
 }
 
 }  // namespace
@@ -114,7 +124,8 @@ int run(const Options& options) {
 int main(int count, char** arguments) {
     const auto options = capos::codegen::parse(count, arguments);
     if (!options) {
-        std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h]\n";
+        std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] "
+                     "[--description FILE.json]\n";
         return capos::codegen::kFailed;
     }
     try {

@@ -1,20 +1,12 @@
 #include "codegen/source.h"
 
 #include <cctype>
-#include <functional>
-#include <optional>
+
+#include "codegen/text.h"
 
 namespace capos::codegen {
 
 namespace {
-
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-
-std::string trimmed(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t\r");
-    if (first == std::string_view::npos) return {};
-    return std::string{text.substr(first, text.find_last_not_of(" \t\r") - first + 1)};
-}
 
 struct Token {
     enum class Kind : u8 { word, string, comment, symbol, end };

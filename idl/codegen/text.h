@@ -1,8 +1,9 @@
-// text.h - putting strings together. libstdc++ 12, which the tool shares with Debian's libcapnp, has no std::format.
+// text.h - taking strings apart and putting them together. libstdc++ 12, which the tool shares with libcapnp, has no std::format.
 #pragma once
 
 #include <sstream>
 #include <string>
+#include <string_view>
 
 #include "abi/types.h"
 
@@ -14,6 +15,11 @@ std::string concat(const Parts&... parts) {
     (stream << ... << parts);
     return stream.str();
 }
+
+bool is_word(char c);  // of a name: letter, digit, underscore
+
+// Without blanks at both ends.
+std::string_view trimmed(std::string_view text);
 
 // An id as schemas write it: 0x and 16 digits.
 std::string hex(u64 id);
