@@ -1,5 +1,6 @@
 """What verbs need to have happened before: set-up and build. Both do nothing, quickly, when nothing changed."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -72,8 +73,7 @@ def ensure_built(*targets: str, kind: str = "default") -> Path:
     ensure_setup()
     folder = paths.build_folder(kind)
     with tree_lock("build"):
-        if not (folder / "build.ninja").is_file():
-            _configure(folder, kind)
+        _configure(folder, kind)
         run_logged(["ninja", "-C", folder, *targets], f"building {' '.join(targets) or 'everything'}", f"build-{folder.name}",
                    environment={"NINJA_STATUS": "[%f/%t] "},
                    how_to_go_on="mend what the compiler names and run the same command again")
@@ -81,6 +81,13 @@ def ensure_built(*targets: str, kind: str = "default") -> Path:
 
 
 def _configure(folder: Path, kind: str) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    run_logged(["meson", "setup", f"--buildtype={paths.build_type(kind)}", "--cross-file", _TOOLCHAIN / "target.ini", "--native-file",
-                _TOOLCHAIN / "host.ini", folder, paths.ROOT], "configuring the build", f"configure-{folder.name}")
+    """Once, and anew when what is fixed at that moment changed: Meson itself does not look at machine files again."""
+    files = [_TOOLCHAIN / "target.ini", _TOOLCHAIN / "host.ini"]
+    wanted = hashlib.sha256(b"\0".join([paths.build_type(kind).encode(), *(file.read_bytes() for file in files)])).hexdigest()
+    stamp = folder / ".configuration"
+    if (folder / "build.ninja").is_file() and stamp.is_file() and stamp.read_text() == wanted:
+        return
+    again = ["--wipe"] if (folder / "meson-private/coredata.dat").is_file() else []
+    run_logged(["meson", "setup", *again, f"--buildtype={paths.build_type(kind)}", "--cross-file", files[0], "--native-file", files[1],
+                folder, paths.ROOT], "configuring the build", f"configure-{folder.name}")
+    stamp.write_text(wanted)
