@@ -1,4 +1,4 @@
-"""The ISO of one case: which program is init, what else is loaded, and what is wrong with it on purpose.
+"""The ISO of one case: which program is init, whether the boot archive is there, and what is wrong with them on purpose.
 
 Programs are named as their Meson targets. Images are kept under the hash of all that goes into them, so that cases share them
 and a second run makes none.
@@ -13,6 +13,9 @@ import threading
 import time
 from pathlib import Path
 
+from imagegen.cli.support.errors import CommandError
+from imagegen.cli.support.image import ARCHIVE
+from imagegen.iso.archive import make_archive
 from scenario import Case
 from targets import Targets
 
@@ -25,25 +28,33 @@ class ImageError(Exception):
     """The image of a case cannot be made, and why."""
 
 
-class ImageMaker:
-    """Makes images in `folder`. `make_iso(output, kernel, modules, kernel_arguments)` is imagegen's."""
+def system_archive(build: Path) -> bytes:
+    """The boot archive of the image that users boot. Errors: OSError when a file of it is not built."""
+    with tempfile.NamedTemporaryFile() as file:
+        make_archive(Path(file.name), {name: build / path for name, path in ARCHIVE.items()})
+        return Path(file.name).read_bytes()
 
-    def __init__(self, targets: Targets, folder: Path, seed: int, make_iso):
+
+class ImageMaker:
+    """Makes images in `folder`. `make_iso` is imagegen's, `archive` the boot archive of the system."""
+
+    def __init__(self, targets: Targets, folder: Path, archive: bytes, seed: int, make_iso):
         self._targets = targets
         self._folder = folder
+        self._archive = archive
         self._seed = seed
         self._make_iso = make_iso
         self._lock = threading.Lock()  # two cases that share an image: the second waits for the first
 
     def image(self, case: Case) -> Path:
+        """Errors: ImageError, TargetError."""
         kernel = self._targets.file("kernel.elf")
         modules = self._modules(case)
         arguments = " ".join(case.image.arguments)
-        digest = hashlib.sha256(arguments.encode() + kernel.read_bytes())
-        for name, data in modules:
-            digest.update(b"\0" + name.encode() + b"\0" + data)
-        stem = digest.hexdigest()[:24]
-        iso = self._folder / f"{stem}.iso"
+        digest = hashlib.sha256(arguments.encode() + b"\0" + kernel.read_bytes())
+        for text, data in modules:
+            digest.update(b"\0" + text.encode() + b"\0" + hashlib.sha256(data).digest())
+        iso = self._folder / f"{digest.hexdigest()[:24]}.iso"
         with self._lock:
             if iso.exists():
                 os.utime(iso)
@@ -60,21 +71,21 @@ class ImageMaker:
     def _make(self, iso: Path, kernel: Path, modules: list[tuple[str, bytes]], arguments: str) -> None:
         with tempfile.TemporaryDirectory(dir=self._folder) as parts:
             files = []
-            for name, data in modules:
-                path = Path(parts) / name
+            for text, data in modules:
+                path = Path(parts) / text
                 path.write_bytes(data)
-                files.append((name, path))
-            unfinished = Path(parts) / iso.name
-            self._make_iso(unfinished, kernel, files, arguments)
-            unfinished.rename(iso)
+                files.append((text, path))
+            try:
+                self._make_iso(iso, kernel, files, arguments)
+            except (CommandError, ValueError) as error:
+                raise ImageError(str(error)) from error
 
     def _modules(self, case: Case) -> list[tuple[str, bytes]]:
         modules = []
         if case.image.init:
-            data = self._targets.file(case.image.init).read_bytes()
-            modules.append(("init", self._damage(case, data)))
-        for name in case.image.modules:
-            modules.append((name, self._targets.file(name).read_bytes()))
+            modules.append(("init", self._damage(case, self._targets.file(case.image.init).read_bytes())))
+        if case.image.archive:
+            modules.append(("archive", self._archive))
         return modules
 
     def _damage(self, case: Case, data: bytes) -> bytes:

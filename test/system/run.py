@@ -19,7 +19,8 @@ import emulator  # noqa: E402
 import results  # noqa: E402
 import scenario  # noqa: E402
 from guest import Guest, Outcome  # noqa: E402
-from image import ImageError, ImageMaker  # noqa: E402
+from image import ImageError, ImageMaker, system_archive  # noqa: E402
+from imagegen.cli.support.errors import CommandError  # noqa: E402
 from imagegen.iso.iso import make_iso  # noqa: E402
 from results import Result  # noqa: E402
 from schedule import run_packed  # noqa: E402
@@ -35,7 +36,7 @@ def options_parser():
     parser.add_argument("--tier", choices=scenario.TIERS, default="ci", help="how much to run (default: ci)")
     parser.add_argument("--seed", type=int, default=1, help="of all that is drawn by lot")
     parser.add_argument("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the emulator")
-    parser.add_argument("--scenarios", type=Path, default=_HERE / "scenarios", metavar="DIR", help="where the scenario files are")
+    parser.add_argument("--scenarios", type=Path, default=_HERE / "scenarios", metavar="DIR", help="the scenario files")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "test", metavar="DIR", help="for transcripts and images")
     return parser
 
@@ -54,6 +55,8 @@ def load_all(folder: Path) -> tuple[list[scenario.Case], list[Result]]:
 def wanted(case: scenario.Case, options) -> bool:
     if options.cpus is not None and case.cpus != options.cpus:
         return False
+    if options.filter and options.filter.startswith(case.name):  # the name of one of its checks
+        return case.in_tier(options.tier)
     return case.in_tier(options.tier) and results.selected(case.name, list(case.requirements), options)
 
 
@@ -96,8 +99,8 @@ class Runner:
         if outcome is not None:
             lines += [f"| {stamp:8.3f} {text}" for stamp, text in outcome.lines[-_SHOWN_LINES:]]
             lines.append(f"whole transcript: {self._options.output / case.name}.log")
-        lines.append(f"again, with seed {self._options.seed}: ./capos test --system --tier {case.tier} --seed {self._options.seed} "
-                     f"--filter '{case.name}'")
+        seed = self._options.seed
+        lines.append(f"again, with seed {seed}: ./capos test --system --tier {case.tier} --seed {seed} --filter '{case.name}'")
         return "\n".join(lines)
 
 
@@ -106,8 +109,9 @@ def _failed(outcome: Outcome) -> bool:
 
 
 def run_cases(cases: list[scenario.Case], options) -> list[Result]:
-    maker = ImageMaker(Targets(options.build), options.output / "images", options.seed, make_iso)
-    (options.output / "images").mkdir(parents=True, exist_ok=True)
+    images = options.output / "images"
+    images.mkdir(parents=True, exist_ok=True)
+    maker = ImageMaker(Targets(options.build), images, system_archive(options.build), options.seed, make_iso)
     maker.forget_old()
     collected = []
     with tempfile.TemporaryDirectory(prefix="capos-test-") as folder:
@@ -121,7 +125,8 @@ def run_cases(cases: list[scenario.Case], options) -> list[Result]:
 
 def main() -> int:
     options = options_parser().parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit(130))
     cases, collected = load_all(options.scenarios)
     cases = [case for case in cases if wanted(case, options)]
     if options.list:
@@ -139,7 +144,7 @@ def main() -> int:
         return results.unable(f"no scenario in {options.scenarios}")
     try:
         collected += run_cases(cases, options)
-    except (TargetError, emulator.EmulatorError) as error:
+    except (TargetError, CommandError) as error:
         return results.unable(str(error))
     return results.finish(collected, options.json)
 

@@ -1,7 +1,8 @@
 """Scenario files: what they may say, and the cases that one expands to.
 
 A scenario is a TOML file in scenarios/. A key that is not in the tables below, or a value of another type, is an error that
-names file and key: a misspelt `refuse` must not pass as a test that refuses nothing.
+names file and key: a misspelt `refuse` must not pass as a test that refuses nothing. In an expected line, {cpus} stands for the
+case's number of CPUs.
 """
 
 import dataclasses
@@ -93,7 +94,7 @@ _FAULT = {
 _IMAGE = {
     "init": lambda value: None if isinstance(value, str) else "is not a text",
     "fault": _table(_FAULT, required=("kind",)),
-    "modules": _list(_text),
+    "archive": _flag,
     "arguments": _list(_text),
 }
 _SCENARIO = _MATRIX | {
@@ -118,11 +119,11 @@ _DEFAULTS = {
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """How the ISO is wired. Programs are named as their build targets; no init means that the module is missing."""
+    """How the ISO is wired. Programs are named as their build targets; an empty name means that the module is missing."""
 
     init: str
     fault: dict | None
-    modules: tuple[str, ...]
+    archive: bool
     arguments: tuple[str, ...]
 
 
@@ -186,12 +187,13 @@ def _inconsistent(data: dict) -> str | None:
 
 def _expand(data: dict) -> list[Case]:
     image = data["image"]
-    wiring = Image(image["init"], image.get("fault"), tuple(image.get("modules", ())), tuple(image.get("arguments", ())))
+    wiring = Image(image["init"], image.get("fault"), image.get("archive", True), tuple(image.get("arguments", ())))
     return [
         Case(
             scenario=data["name"], requirements=tuple(data["requirements"]), tier=data["tier"], cpus=cpus, memory=memory,
             firmware=firmware, iommu=iommu, deadline=data["deadline"], devices=tuple(data["devices"]), image=wiring,
-            script=tuple((step["after"], step["type"]) for step in data["script"]), expect=tuple(data["expect"]),
+            script=tuple((step["after"], step["type"]) for step in data["script"]),
+            expect=tuple(line.replace("{cpus}", str(cpus)) for line in data["expect"]),
             refuse=tuple(data["refuse"]), exit=data["exit"], tests=data["tests"], canary=data["canary"],
         )
         for firmware, cpus, memory, iommu in itertools.product(

@@ -8,7 +8,7 @@ _TOGETHER = 2
 
 
 def run_packed(cases: list, cpus: Callable, work: Callable, stop: threading.Event) -> Iterator:
-    """Yields the results of `work(case)` as they come. An exception here or in `work` sets `stop`, which ends running guests."""
+    """Yields the results of `work(case)` as they come. An exception here or in `work` sets `stop`, which ends the guests."""
     small = [case for case in cases if cpus(case) == 1]
     large = [case for case in cases if cpus(case) != 1]
     for group, together in ((small, _TOGETHER), (large, 1)):

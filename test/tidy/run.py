@@ -60,7 +60,7 @@ def main() -> int:
             subject = tree.Tree(tree.of_repository(ROOT), kernel)
         except (TargetError, OSError, subprocess.CalledProcessError) as error:
             return results.unable(f"the tidy checks cannot run: {error}")
-        collected = [run(check, *arguments) for check in checks for run, arguments in ((run_check, (subject,)), (run_self_test, ()))]
+        collected = [result for check in checks for result in (run_check(check, subject), run_self_test(check))]
     for result in collected:
         results.show(result)
     return results.finish(collected, options.json)

@@ -1,4 +1,4 @@
-"""The files that the checks look at: those of the repository, without what git ignores, or a few invented ones in a self-test."""
+"""The files that the checks look at: those of the repository, without what git ignores; a few invented ones in a self-test."""
 
 import dataclasses
 import subprocess
