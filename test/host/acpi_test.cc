@@ -35,7 +35,8 @@ TEST_CASE("ACPI tables are found through the RSDT and through the XSDT") {
         AcpiMemory memory;
         const u64 madt = memory.add(ordinary_madt().build()), mcfg = memory.add(McfgBuilder{}.build());
         const u64 directory = memory.add_directory({madt, 0, mcfg}, wide);
-        const ByteVector root = AcpiMemory::root(wide ? 0 : static_cast<u32>(directory), wide ? std::optional{directory} : std::nullopt);
+        const ByteVector root =
+            AcpiMemory::root(wide ? 0 : static_cast<u32>(directory), wide ? std::optional{directory} : std::nullopt);
         const auto tables = AcpiTables::find(root, memory.reader());
         REQUIRE(tables);
         CHECK(tables->tables().size() == 2);
@@ -59,7 +60,9 @@ TEST_CASE("an ACPI root that is short, foreign or has a wrong checksum is refuse
     const u64 directory = memory.add_directory({}, true);
     const ByteVector good = AcpiMemory::root(0, directory);
     REQUIRE(AcpiTables::find(good, memory.reader()));
-    for (usize size = 0; size < 20; ++size) CHECK(error_of(AcpiTables::find(cut(good, size), memory.reader())) == AcpiError::no_root);
+    for (usize size = 0; size < 20; ++size) {
+        CHECK(error_of(AcpiTables::find(cut(good, size), memory.reader())) == AcpiError::no_root);
+    }
     for (usize i = 0; i < good.size(); ++i) {
         ByteVector bad = good;
         bad[i] ^= std::byte{0x10};
@@ -139,7 +142,9 @@ TEST_CASE("a MADT entry that is cut short or has no length is refused") {
         if (size < 44) CHECK(error == AcpiError::truncated);
         CHECK((!error || error == AcpiError::truncated));
     }
-    for (const u8 length : {u8{0}, u8{1}}) CHECK(madt_error(MadtBuilder{}.entry(0, ByteVector(6), length)) == AcpiError::bad_entry);
+    for (const u8 length : {u8{0}, u8{1}}) {
+        CHECK(madt_error(MadtBuilder{}.entry(0, ByteVector(6), length)) == AcpiError::bad_entry);
+    }
     CHECK(madt_error(MadtBuilder{}.entry(0, ByteVector(6), u8{9})) == AcpiError::truncated);
     CHECK(madt_error(MadtBuilder{}.entry(200, ByteVector(3))) == std::nullopt);  // unknown kinds are skipped
     const std::pair<u8, usize> short_of[] = {{0, 5}, {1, 9}, {2, 7}, {5, 9}, {9, 13}};
@@ -187,7 +192,8 @@ TEST_CASE("an MCFG without room for its header is truncated, and a last entry th
 
 TEST_CASE("a DMAR lists IOMMU units with their scopes, and reserved memory") {
     const ByteVector scopes = ByteWriter{}.put(u8{1}).put(u8{8}).put(u32{0}).put(u16{0x0100}).take();
-    const auto table = DmarBuilder{}.unit(0xfed9'0000, 0, true, scopes).reserved(3, 0x1000, 0x1fff).entry(7, ByteVector(4)).build();
+    const auto table =
+        DmarBuilder{}.unit(0xfed9'0000, 0, true, scopes).reserved(3, 0x1000, 0x1fff).entry(7, ByteVector(4)).build();
     const auto dmar = parse_dmar(table);
     REQUIRE(dmar);
     CHECK(dmar->address_bits == 39);

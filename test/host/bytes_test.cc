@@ -23,12 +23,15 @@ TEST_CASE("whether a range fits is decided without wrapping around") {
 }
 
 TEST_CASE("a byte reader gives values inside its input and nothing else") {
-    const std::byte storage[8]{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4}, std::byte{5}, std::byte{6}, std::byte{7}, std::byte{8}};
+    const std::byte storage[8]{std::byte{1}, std::byte{2}, std::byte{3}, std::byte{4},
+                               std::byte{5}, std::byte{6}, std::byte{7}, std::byte{8}};
     for (usize size = 0; size <= sizeof storage; ++size) {
         const ByteReader reader{Bytes{storage, size}};
         for (u64 offset = 0; offset < 12; ++offset) {
             CHECK(reader.read<u32>(offset).has_value() == (offset + 4 <= size));
-            for (u64 length = 0; length < 12; ++length) CHECK(reader.slice(offset, length).has_value() == (offset + length <= size));
+            for (u64 length = 0; length < 12; ++length) {
+                CHECK(reader.slice(offset, length).has_value() == (offset + length <= size));
+            }
         }
         CHECK_FALSE(reader.read<u64>(~u64{0}));
         CHECK_FALSE(reader.read<u8>(~u64{0} - 1));

@@ -67,7 +67,8 @@ TEST_CASE("a writable and an executable ELF segment may not share a page", "[R12
 
 TEST_CASE("an ELF that asks for an executable stack is refused", "[R12]") {
     constexpr u32 kGnuStack = 0x6474e551;
-    CHECK(error_after([](ElfSpec& s) { s.headers.push_back({.type = kGnuStack, .flags = 7}); }) == ElfError::executable_stack);
+    CHECK(error_after([](ElfSpec& s) { s.headers.push_back({.type = kGnuStack, .flags = 7}); }) ==
+          ElfError::executable_stack);
     CHECK(error_after([](ElfSpec& s) { s.headers.push_back({.type = kGnuStack, .flags = 6}); }) == std::nullopt);
 }
 

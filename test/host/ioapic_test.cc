@@ -138,8 +138,9 @@ TEST_CASE("an I/O APIC that claims 256 lines is used as far as its index reaches
     struct Boast {
         FakeIoApic& device;
     } boast{device};
-    const IoApicPort port{[](void* self, u8 index) { return index == 0x01 ? ~u32{0} : static_cast<Boast*>(self)->device.read(index); },
-                          [](void* self, u8 index, u32 value) { static_cast<Boast*>(self)->device.write(index, value); }, &boast};
+    const IoApicPort port{
+        [](void* self, u8 index) { return index == 0x01 ? ~u32{0} : static_cast<Boast*>(self)->device.read(index); },
+        [](void* self, u8 index, u32 value) { static_cast<Boast*>(self)->device.write(index, value); }, &boast};
     IoApic io_apic{port, 0};
     CHECK(io_apic.lines() == 120);
     CHECK(io_apic.route(119, kRoute));

@@ -14,7 +14,8 @@ using namespace capos::kernel;
 
 namespace {
 
-constexpr u64 kPresent = 1, kWritable = 2, kUser = 4, kLarge = 0x80, kNoExecute = u64{1} << 63, kFrameMask = 0x000f'ffff'ffff'f000;
+constexpr u64 kPresent = 1, kWritable = 2, kUser = 4, kLarge = 0x80, kNoExecute = u64{1} << 63,
+              kFrameMask = 0x000f'ffff'ffff'f000;
 constexpr u64 k2M = PageTable::kPageBytes2M, k1G = PageTable::kPageBytes1G;
 
 // What a processor makes of the tables: an implementation of its own, after SDM vol. 3A figure 4-8.
@@ -139,7 +140,8 @@ TEST_CASE("each page table write leaves every address either old or new, through
             const u64 inside = address + random() % (mapped->second.page_bytes / kPageBytes) * kPageBytes;
             if (random() % 2 != 0) {
                 after[address].attributes = random_attributes(random);
-                check_atomic(f, model, after, probes, [&] { REQUIRE(f.table.protect(VirtualAddress{inside}, after[address].attributes)); });
+                check_atomic(f, model, after, probes,
+                             [&] { REQUIRE(f.table.protect(VirtualAddress{inside}, after[address].attributes)); });
             } else {
                 after.erase(address);
                 check_atomic(f, model, after, probes, [&] {
@@ -158,10 +160,13 @@ TEST_CASE("each page table write leaves every address either old or new, through
             const u64 missing = tables_needed(after) - tables_needed(model);
             f.supply = supply;
             if (missing <= supply) {
-                check_atomic(f, model, after, probes, [&] { REQUIRE(f.table.map(VirtualAddress{address}, page, size, after[address].attributes, f.source)); });
+                check_atomic(f, model, after, probes, [&] {
+                    REQUIRE(f.table.map(VirtualAddress{address}, page, size, after[address].attributes, f.source));
+                });
             } else {
                 after = model;
-                check_atomic(f, model, model, probes, [&] { REQUIRE_FALSE(f.table.map(VirtualAddress{address}, page, size, {}, f.source)); });
+                check_atomic(f, model, model, probes,
+                             [&] { REQUIRE_FALSE(f.table.map(VirtualAddress{address}, page, size, {}, f.source)); });
                 f.flush();
             }
             f.supply = ~u64{0};
@@ -185,7 +190,9 @@ TEST_CASE("each page table write leaves every address either old or new, through
 TEST_CASE("a full page table of 512 entries counts them all, and is retired with the last one") {
     Fixture f;
     const VirtualAddress start{0x4000'0000};
-    for (u64 i = 0; i < 512; ++i) REQUIRE(f.table.map(start + PageCount{i}, PhysicalAddress{(i + 1) * kPageBytes}, kPageBytes, {}, f.source));
+    for (u64 i = 0; i < 512; ++i) {
+        REQUIRE(f.table.map(start + PageCount{i}, PhysicalAddress{(i + 1) * kPageBytes}, kPageBytes, {}, f.source));
+    }
     CHECK(f.tables() == 3);
     for (u64 i = 0; i < 511; ++i) REQUIRE(f.table.unmap(start + PageCount{i * 7 % 512}, f.source));
     CHECK(f.retired.empty());
@@ -261,23 +268,28 @@ TEST_CASE("the processor never has a reason to write to a page table entry") {
         if (leaf) REQUIRE((write.after & kDirty) != 0);
     };
     for (u64 i = 0; i < 100; ++i) {
-        REQUIRE(f.table.map(VirtualAddress{random() % 1000 * k2M + i * kPageBytes}, PhysicalAddress{0x8000}, kPageBytes, random_attributes(random), f.source));
+        REQUIRE(f.table.map(VirtualAddress{random() % 1000 * k2M + i * kPageBytes}, PhysicalAddress{0x8000}, kPageBytes,
+                            random_attributes(random), f.source));
     }
 }
 
 TEST_CASE("the worst case of tables is never less than a mapping takes") {
     std::mt19937_64 random{11};
     for (int round = 0; round < 300; ++round) {
-        const u64 near = (random() % 4 + 1) * (random() % 2 != 0 ? k1G : u64{1} << 39);  // just before a boundary, or anywhere
+        const u64 near =
+            (random() % 4 + 1) * (random() % 2 != 0 ? k1G : u64{1} << 39);  // just before a boundary, or anywhere
         const VirtualAddress start{(near - random() % 600 * kPageBytes) & ~(kPageBytes - 1)};
         const PageCount pages{1 + random() % 1200};
         Fixture f;
-        for (u64 i = 0; i < pages.value; ++i) REQUIRE(f.table.map(start + PageCount{i}, PhysicalAddress{0x1000}, kPageBytes, {}, f.source));
+        for (u64 i = 0; i < pages.value; ++i) {
+            REQUIRE(f.table.map(start + PageCount{i}, PhysicalAddress{0x1000}, kPageBytes, {}, f.source));
+        }
         CHECK(f.tables() <= PageTable::tables_worst_case(start, pages));
         CHECK(PageTable::tables_worst_case(start, pages) <= f.tables() + 3);
     }
     CHECK(PageTable::tables_worst_case(VirtualAddress{0x1000}, PageCount{0}) == 0);
-    CHECK(PageTable::tables_worst_case(VirtualAddress{0}, PageCount{PageTable::kUserEnd / kPageBytes}) == (1 << 8) + (1 << 17) + (1 << 26));
+    CHECK(PageTable::tables_worst_case(VirtualAddress{0}, PageCount{PageTable::kUserEnd / kPageBytes}) ==
+          (1 << 8) + (1 << 17) + (1 << 26));
 }
 
 TEST_CASE("protect and unmap of an address that is not mapped do nothing") {
@@ -297,8 +309,10 @@ TEST_CASE("mapping over a mapping, or an unaligned page, is an assertion") {
     Fixture f;
     REQUIRE(f.table.map(VirtualAddress{k2M}, PhysicalAddress{k2M}, k2M, {}, f.source));
     CHECK_THROWS_AS(f.table.map(VirtualAddress{k2M}, PhysicalAddress{0}, k2M, {}, f.source), test::AssertionFailed);
-    CHECK_THROWS_AS(f.table.map(VirtualAddress{k2M + 0x3000}, PhysicalAddress{0}, kPageBytes, {}, f.source), test::AssertionFailed);
-    CHECK_THROWS_AS(f.table.map(VirtualAddress{k1G + kPageBytes}, PhysicalAddress{0}, k2M, {}, f.source), test::AssertionFailed);
+    CHECK_THROWS_AS(f.table.map(VirtualAddress{k2M + 0x3000}, PhysicalAddress{0}, kPageBytes, {}, f.source),
+                    test::AssertionFailed);
+    CHECK_THROWS_AS(f.table.map(VirtualAddress{k1G + kPageBytes}, PhysicalAddress{0}, k2M, {}, f.source),
+                    test::AssertionFailed);
     CHECK_THROWS_AS(f.table.map(VirtualAddress{k1G}, PhysicalAddress{kPageBytes}, k2M, {}, f.source), test::AssertionFailed);
 }
 

@@ -16,6 +16,11 @@ class Targets:
         except (OSError, ValueError) as error:
             raise TargetError(f"{listing} cannot be read: {error}") from error
         self._files = {target["name"]: Path(target["filename"][0]) for target in targets}
+        self._programs = [target["name"] for target in targets if target["type"] == "executable"]
+
+    def starting_with(self, prefix: str) -> list[Path]:
+        """The programs whose names start so, by name."""
+        return [self.file(name) for name in sorted(self._programs) if name.startswith(prefix)]
 
     def file(self, name: str) -> Path:
         path = self._files.get(name)

@@ -19,7 +19,12 @@ inline void fix_checksum(ByteVector& bytes, usize start, usize length, usize at)
 // Header, body, right length and checksum.
 inline ByteVector acpi_table(std::string_view signature, const ByteVector& body) {
     ByteWriter w;
-    w.text(signature).put(static_cast<u32>(kAcpiHeaderBytes + body.size())).put(u8{1}).put(u8{0}).text("CAPOS ").text("TESTING ");
+    w.text(signature)
+        .put(static_cast<u32>(kAcpiHeaderBytes + body.size()))
+        .put(u8{1})
+        .put(u8{0})
+        .text("CAPOS ")
+        .text("TESTING ");
     w.pad_to(kAcpiHeaderBytes).append(body);
     ByteVector bytes = w.take();
     fix_checksum(bytes, 0, bytes.size(), 9);
@@ -34,7 +39,9 @@ public:
         writer_.put(type).put(length.value_or(static_cast<u8>(2 + body.size()))).append(body);
         return *this;
     }
-    MadtBuilder& cpu(u8 apic_id, u32 flags = 1) { return entry(0, ByteWriter{}.put(u8{apic_id}).put(apic_id).put(flags).take()); }
+    MadtBuilder& cpu(u8 apic_id, u32 flags = 1) {
+        return entry(0, ByteWriter{}.put(u8{apic_id}).put(apic_id).put(flags).take());
+    }
     MadtBuilder& x2apic_cpu(u32 apic_id, u32 flags = 1) {
         return entry(9, ByteWriter{}.put(u16{0}).put(apic_id).put(flags).put(apic_id).take());
     }
@@ -72,7 +79,8 @@ public:
         return *this;
     }
     DmarBuilder& unit(u64 registers, u16 segment, bool covers_rest, const ByteVector& scopes = {}) {
-        return entry(0, ByteWriter{}.put(static_cast<u8>(covers_rest)).put(u8{0}).put(segment).put(registers).append(scopes).take());
+        return entry(
+            0, ByteWriter{}.put(static_cast<u8>(covers_rest)).put(u8{0}).put(segment).put(registers).append(scopes).take());
     }
     DmarBuilder& reserved(u16 segment, u64 start, u64 last) {
         return entry(1, ByteWriter{}.put(u16{0}).put(segment).put(start).put(last).take());

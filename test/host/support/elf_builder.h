@@ -45,9 +45,10 @@ struct ElfSpec {
 // Read-only headers, text, and data with a zeroed tail: what a linker makes of a small static program.
 inline ElfSpec small_program() {
     ElfSpec spec;
-    spec.headers = {{.flags = kElfRead, .offset = 0, .address = 0x40'0000, .file_bytes = 0x200, .memory_bytes = 0x200},
-                    {.flags = kElfRead | kElfExecute, .offset = 0x1000, .address = 0x40'1000, .file_bytes = 0x800, .memory_bytes = 0x800},
-                    {.flags = kElfRead | kElfWrite, .offset = 0x2010, .address = 0x40'2010, .file_bytes = 0x100, .memory_bytes = 0x5000}};
+    spec.headers = {
+        {.flags = kElfRead, .offset = 0, .address = 0x40'0000, .file_bytes = 0x200, .memory_bytes = 0x200},
+        {.flags = kElfRead | kElfExecute, .offset = 0x1000, .address = 0x40'1000, .file_bytes = 0x800, .memory_bytes = 0x800},
+        {.flags = kElfRead | kElfWrite, .offset = 0x2010, .address = 0x40'2010, .file_bytes = 0x100, .memory_bytes = 0x5000}};
     return spec;
 }
 
