@@ -13,7 +13,8 @@ def add_arguments(parser) -> None:
     parser.add_argument("target", nargs="*", help="a ninja target, such as microkernel/kernel.elf; none means everything")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--debug", dest="kind", action="store_const", const="debug", help="without optimisation, in build-debug/")
-    kind.add_argument("--release", dest="kind", action="store_const", const="release", help="fully optimised, in build-release/")
+    kind.add_argument("--release", dest="kind", action="store_const", const="release",
+                      help="fully optimised, in build-release/")
     parser.set_defaults(kind="default")
 
 

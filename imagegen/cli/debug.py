@@ -17,15 +17,17 @@ HELP = "opens gdb with symbols on the system that ./capos run started, running o
 def add_arguments(parser) -> None:
     parser.add_argument("--port", type=int, metavar="PORT", help="a system started with ./capos run --gdb PORT")
     parser.add_argument("--batch", action="store_true", help="run the commands and leave")
-    parser.add_argument("--command", action="append", default=[], metavar="TEXT", help="a gdb command to run first; may be repeated")
+    parser.add_argument("--command", action="append", default=[], metavar="TEXT",
+                        help="a gdb command to run first; may be repeated")
 
 
 def run(args) -> int:
     target = f"127.0.0.1:{args.port}" if args.port else _newest()
     kernel = ensure_built(KERNEL) / KERNEL
-    words = ["gdb", "-q", "-nx", *(["-batch"] if args.batch else []), "-ex", "set confirm off", "-ex", f"directory {paths.ROOT}",
-             "-ex", "set architecture i386:x86-64", "-ex", f"target remote {target}"]
-    for text in args.command:
+    commands = ["set confirm off", f"directory {paths.ROOT}", "set architecture i386:x86-64",
+                f"target remote {target}", *args.command]
+    words = ["gdb", "-q", "-nx", *(["-batch"] if args.batch else [])]
+    for text in commands:
         words += ["-ex", text]
     say(f"the kernel stops while gdb is attached; quit or detach lets it run on ({target})")
     child = start([*words, kernel], cwd=paths.ROOT)
@@ -43,8 +45,8 @@ def _newest() -> str:
     for file in sockets:
         if _answers(file):
             return str(file.relative_to(paths.ROOT))
-    raise CommandError("no system of this tree is running", "start one in another terminal: ./capos run, or ./capos run --gdb, which "
-                                                            "waits at its first instruction")
+    raise CommandError("no system of this tree is running",
+                       "start one in another terminal: ./capos run, or ./capos run --gdb, which waits at its first instruction")
 
 
 def _answers(file: Path) -> bool:

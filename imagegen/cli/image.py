@@ -13,7 +13,8 @@ HELP = "makes the image that boots; builds what it needs"
 
 def add_arguments(parser) -> None:
     parser.add_argument("format", choices=["iso"], help="iso: boots from disc or USB stick, on BIOS and UEFI")
-    parser.add_argument("-o", "--output", type=Path, default=paths.OUT / "capos.iso", metavar="FILE", help="default: out/capos.iso")
+    parser.add_argument("-o", "--output", type=Path, default=paths.OUT / "capos.iso", metavar="FILE",
+                        help="default: out/capos.iso")
     parser.add_argument("--arguments", default="", metavar="TEXT", help='for the kernel, for example "log=debug"')
 
 

@@ -38,7 +38,9 @@ def main(arguments: list[str]) -> int:
         wanted = next((word for word in arguments if not word.startswith("-")), "")
         known = verbs()
         parser, modules = _parser([wanted] if wanted in known else known)
-        args = parser.parse_args(arguments)
+        args, unknown = parser.parse_known_args(arguments)
+        if unknown:
+            parser.error(f"unknown: {' '.join(unknown)}; ./capos {args.verb} --help tells the options")
         lock.wait_for_others = not args.no_wait
         return modules[args.verb].run(args)
     except CommandError as error:

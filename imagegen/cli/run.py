@@ -1,7 +1,7 @@
 """./capos run: boots the system in QEMU, with its console on this terminal.
 
-Each running machine has a folder out/run/PROCESS with its firmware variables and the socket of QEMU's debugger port, through which
-./capos debug finds it; the folder goes when the machine ends.
+Each running machine has a folder out/run/PROCESS with its firmware variables and the socket of QEMU's debugger port, through
+which ./capos debug finds it; the folder goes when the machine ends.
 """
 
 import argparse
@@ -33,15 +33,17 @@ def add_arguments(parser) -> None:
     machine.add_argument("--disk", type=_disk, action="append", default=[], metavar="FILE[,nvme|virtio]",
                          help="attach a raw disk image; may be repeated")
     machine.add_argument("--arguments", default="", metavar="TEXT", help='for the kernel, for example "log=debug"')
-    parser.add_argument("--timeout", type=float, metavar="S", help=f"end the machine after S seconds, with exit status {_TIMED_OUT}")
+    parser.add_argument("--timeout", type=float, metavar="S",
+                        help=f"end the machine after S seconds, with exit status {_TIMED_OUT}")
     parser.add_argument("--gdb", type=_number(0, 65535), nargs="?", const=0, metavar="PORT",
-                        help="wait at the first instruction for ./capos debug, or for a debugger on TCP port PORT of this machine")
+                        help="wait at the first instruction for ./capos debug, or a debugger on TCP port PORT")
 
 
 def run(args) -> int:
     for disk in args.disk:
         if not disk.file.is_file():
-            raise CommandError(f"there is no disk image {disk.file}", "make one, for example: truncate -s 1G " + str(disk.file))
+            raise CommandError(f"there is no disk image {disk.file}",
+                               "make one, for example: truncate -s 1G " + str(disk.file))
     if args.gdb:
         _check_port(args.gdb)
     build = ensure_built(*TARGETS)
@@ -69,8 +71,9 @@ def _start(words: list[str], args) -> int:
     ends = "Ctrl-A x or Ctrl-C ends it" if sys.stdin.isatty() else "Ctrl-C ends it"
     say(f"booting with {args.cpus} CPUs and {args.memory} MiB on {'UEFI' if args.uefi else 'BIOS'}; {ends}")
     if args.gdb is not None:
-        say("the machine waits: " + (f"gdb -ex 'target remote :{args.gdb}'" if args.gdb else "run ./capos debug in another terminal"))
-    child = start(words)
+        how = f"gdb -ex 'target remote :{args.gdb}'" if args.gdb else "run ./capos debug in another terminal"
+        say(f"the machine waits: {how}")
+    child = start(words, cwd=paths.ROOT)
     try:
         status = child.wait(args.timeout)
     except subprocess.TimeoutExpired:
@@ -104,8 +107,8 @@ def _check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise CommandError(f"TCP port {port} cannot be used: {error.strerror}",
-                               f"choose another (--gdb {port + 1 if port < 65535 else 1234}), or leave the number out and use ./capos "
-                               "debug") from error
+                               f"choose another (--gdb {port + 1 if port < 65535 else 1234}), or leave the number out and use "
+                               "./capos debug") from error
 
 
 def _number(low: int, high: int):
@@ -121,4 +124,4 @@ def _disk(text: str) -> Disk:
     name, _, kind = text.partition(",")
     if not name or kind not in ("", "nvme", "virtio"):
         raise argparse.ArgumentTypeError(f"{text!r}: FILE, FILE,nvme or FILE,virtio is wanted")
-    return Disk(Path(name), kind or "nvme")
+    return Disk(Path(name).absolute(), kind or "nvme")

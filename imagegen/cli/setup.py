@@ -9,7 +9,8 @@ HELP = "installs Debian packages, fetches and verifies sources, builds the targe
 
 
 def add_arguments(parser) -> None:
-    parser.epilog = "Everything that is fetched is listed in imagegen/third_party.toml and lands in third_party/, which can be deleted."
+    parser.epilog = ("Everything that is fetched is listed in imagegen/third_party.toml and lands in third_party/, which "
+                     "can be deleted.")
 
 
 def run(args) -> int:

@@ -51,8 +51,8 @@ def make_iso(output: Path, kernel: Path, modules: list[tuple[str, Path]], kernel
         for path in [tree, *tree.rglob("*")]:
             os.utime(path, (_EPOCH, _EPOCH))
         unfinished = Path(folder) / "image"
-        _run(["faketime", "-f", "2024-01-01 00:00:00", "grub-mkrescue", "-o", unfinished, tree, f"--install-modules={_GRUB_MODULES}",
-              "--locales=", "--fonts=", "--themes="])
+        _run(["faketime", "-f", "2024-01-01 00:00:00", "grub-mkrescue", "-o", unfinished, tree,
+              f"--install-modules={_GRUB_MODULES}", "--locales=", "--fonts=", "--themes="])
         os.replace(unfinished, output)
 
 

@@ -43,7 +43,8 @@ def command(machine: Machine, folder: Path) -> list[str]:
         if disk.kind == "nvme":
             words += ["-device", f"nvme,drive=disk{index},serial=capos{index}"]
         else:
-            words += ["-device", f"virtio-blk-pci,drive=disk{index},disable-legacy=on,iommu_platform={'on' if machine.iommu else 'off'}"]
+            translated = "on" if machine.iommu else "off"
+            words += ["-device", f"virtio-blk-pci,drive=disk{index},disable-legacy=on,iommu_platform={translated}"]
     return words + ["-cdrom", str(machine.iso)]
 
 

@@ -1,4 +1,4 @@
-"""libc++, libc++abi and libunwind 19 for target programs, in one libc++.a per variant; compiled from file lists, without CMake."""
+"""libc++, libc++abi and libunwind 19 for target programs, in one libc++.a per variant; from file lists, without CMake."""
 
 import shutil
 from pathlib import Path
@@ -8,22 +8,24 @@ from imagegen.cli.support.process import run_logged
 OVERLAY = Path(__file__).parent / "libcxx"
 INCLUDE = Path(__file__).parent / "include"
 
-# A program is built wholly with one variant: `core` for drivers and core servers. Its library holds RTTI tables all the same (the
-# exception classes have virtual functions); programs without RTTI never look at them, and the linker drops them.
+# A program is built wholly with one variant: `core` for drivers and core servers. The library holds type information all the
+# same, for the few of its classes that have virtual functions; programs without RTTI never look at it.
 VARIANTS = {"core": {"exceptions": False}}
 
-FLAGS = ["--target=x86_64-linux-musl", "-O2", "-g1", "-w", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fno-pic", "-fno-pie",
-         "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fvisibility=hidden", "-fvisibility-inlines-hidden",
-         "-funwind-tables", "-D_LIBCPP_HAS_NO_PRAGMA_SYSTEM_HEADER"]
+FLAGS = ["--target=x86_64-linux-musl", "-O2", "-g1", "-w", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fno-pic",
+         "-fno-pie", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fvisibility=hidden",
+         "-fvisibility-inlines-hidden", "-funwind-tables", "-D_LIBCPP_HAS_NO_PRAGMA_SYSTEM_HEADER"]
 
-CXX = """algorithm any atomic barrier bind call_once charconv chrono condition_variable condition_variable_destructor error_category
-    exception expected filesystem/directory_entry filesystem/directory_iterator filesystem/filesystem_clock
-    filesystem/filesystem_error filesystem/operations filesystem/path fstream functional future hash ios ios.instantiations iostream
-    legacy_pointer_safety locale memory memory_resource mutex mutex_destructor new_handler new_helpers optional ostream print random
-    random_shuffle regex ryu/d2fixed ryu/d2s ryu/f2s shared_mutex stdexcept string strstream system_error thread typeinfo valarray
-    variant vector verbose_abort""".split()
-ABI = """abort_message cxa_aux_runtime cxa_default_handlers cxa_exception_storage cxa_guard cxa_handlers cxa_thread_atexit cxa_vector
-    cxa_virtual fallback_malloc private_typeinfo stdlib_exception stdlib_new_delete stdlib_stdexcept stdlib_typeinfo""".split()
+CXX = """algorithm any atomic barrier bind call_once charconv chrono condition_variable condition_variable_destructor
+    error_category exception expected filesystem/directory_entry filesystem/directory_iterator
+    filesystem/filesystem_clock filesystem/filesystem_error filesystem/operations filesystem/path fstream functional
+    future hash ios ios.instantiations iostream legacy_pointer_safety locale memory memory_resource mutex
+    mutex_destructor new_handler new_helpers optional ostream print random random_shuffle regex ryu/d2fixed ryu/d2s
+    ryu/f2s shared_mutex stdexcept string strstream system_error thread typeinfo valarray variant vector
+    verbose_abort""".split()
+ABI = """abort_message cxa_aux_runtime cxa_default_handlers cxa_exception_storage cxa_guard cxa_handlers cxa_thread_atexit
+    cxa_vector cxa_virtual fallback_malloc private_typeinfo stdlib_exception stdlib_new_delete stdlib_stdexcept
+    stdlib_typeinfo""".split()
 ABI_WITH_EXCEPTIONS = ["cxa_exception", "cxa_personality"]
 ABI_WITHOUT_EXCEPTIONS = ["cxa_noexception"]
 UNWIND = ["libunwind.cpp", "UnwindLevel1.c", "UnwindLevel1-gcc-ext.c", "UnwindRegistersRestore.S", "UnwindRegistersSave.S"]
@@ -41,7 +43,7 @@ def install_headers(source: Path, prefix: Path) -> None:
 
 
 def build(source: Path, work: Path, prefix: Path, llvm: Path, jobs: int, variant: str) -> None:
-    """Builds one variant in `work` against the headers in `prefix`; leaves prefix/lib/VARIANT/libc++.a. Errors: CommandError."""
+    """Builds one variant in `work` with the headers in `prefix`; leaves prefix/lib/VARIANT/libc++.a. Errors: CommandError."""
     exceptions = VARIANTS[variant]["exceptions"]
     library = prefix / "lib" / variant / "libc++.a"
     library.parent.mkdir(parents=True)

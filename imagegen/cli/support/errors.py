@@ -28,5 +28,5 @@ _ADVICE = {
 def describe(error: OSError) -> CommandError:
     """The operating system refused something: the same two lines for every verb."""
     where = f"{error.filename}: " if error.filename else ""
-    return CommandError(f"{where}{error.strerror or error}", _ADVICE.get(error.errno or 0, "the line above says what refused; mend that "
-                                                                         "and run the same command again"))
+    general = "the line above says what refused; mend that and run the same command again"
+    return CommandError(f"{where}{error.strerror or error}", _ADVICE.get(error.errno or 0, general))

@@ -49,7 +49,8 @@ def _take(file) -> None:
         file.seek(0)
         holder = file.read() or "another ./capos"
         if not wait_for_others:
-            raise CommandError(f"{holder} is at work in this tree", "wait until it has ended, or leave out --no-wait to do so here")
+            raise CommandError(f"{holder} is at work in this tree",
+                               "wait until it has ended, or leave out --no-wait to do so here")
         if not said:
             say(f"waiting for {holder}, which is at work in this tree")
             said = True

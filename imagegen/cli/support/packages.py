@@ -22,7 +22,7 @@ def installed(names: list[str]) -> dict[str, str]:
 
 
 def install(names: list[str]) -> None:
-    """Errors: CommandError when there are no rights, or apt-get fails; then nothing or only part is installed, and a repeat goes on."""
+    """Errors: CommandError when there are no rights, or apt-get fails; then only part is installed, and a repeat goes on."""
     say(f"installing {len(names)} Debian packages: {' '.join(names)}")
     prefix = _rights(names)
     apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]

@@ -24,7 +24,8 @@ def say(text: str) -> None:
 
 
 def missing_tool(name: str) -> CommandError:
-    return CommandError(f"the program {name} is not installed, or not in PATH", "run ./capos setup, which installs what is needed")
+    return CommandError(f"the program {name} is not installed, or not in PATH",
+                        "run ./capos setup, which installs what is needed")
 
 
 class Progress:
@@ -110,8 +111,8 @@ def capture(command: list, *, cwd: Path = paths.ROOT, what: str = "") -> str:
     child = start(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     output, errors = child.communicate()
     if child.returncode != 0:
-        raise CommandError(f"{what or command[0]} failed: {errors.decode(errors='replace').strip() or f'status {child.returncode}'}",
-                           "the text above is what it said")
+        said = errors.decode(errors="replace").strip() or f"status {child.returncode}"
+        raise CommandError(f"{what or command[0]} failed: {said}", "the text above is what it said")
     return output.decode(errors="replace")
 
 

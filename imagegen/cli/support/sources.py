@@ -56,19 +56,19 @@ def _fetch(apt: list, source: Source) -> None:
     shutil.rmtree(PARTIAL, ignore_errors=True)
     PARTIAL.mkdir(parents=True)
     DOWNLOADS.mkdir(parents=True, exist_ok=True)
-    run_logged([*apt, "--download-only", "source", f"{source.name}={source.version}"], f"fetching {source.name} {source.version}",
-               f"setup-fetch-{source.name}", cwd=PARTIAL, how_to_go_on="nothing of it is used; check the network and run ./capos setup "
-                                                                       "again")
+    run_logged([*apt, "--download-only", "source", f"{source.name}={source.version}"],
+               f"fetching {source.name} {source.version}", f"setup-fetch-{source.name}", cwd=PARTIAL,
+               how_to_go_on="nothing of it is used; check the network and run ./capos setup again")
     for name, wanted in source.files.items():
         file = PARTIAL / name
         if not file.is_file():
             raise CommandError(f"the download of {source.name} {source.version} has no file {name}",
-                               "nothing of it is used; run ./capos setup again; if it stays so, third_party.toml has a wrong file name")
+                               "nothing of it is used; run ./capos setup again; if it stays so, third_party.toml is wrong")
         found = _sha256(file)
         if found != wanted:
             size = file.stat().st_size
             shutil.rmtree(PARTIAL)
-            raise CommandError(f"{name} ({size} bytes) has SHA-256 {found}, wanted is {wanted}: the download was cut short or changed",
+            raise CommandError(f"{name} ({size} bytes) has SHA-256 {found}, wanted is {wanted}: cut short or changed",
                                "it was deleted; run ./capos setup again; if it stays so, do not use that mirror")
     for name in source.files:
         os.replace(PARTIAL / name, DOWNLOADS / name)
@@ -82,15 +82,16 @@ def _unpack(source: Source) -> None:
     go_on = "run ./capos setup again"
     if source.unpack == "patched":
         description = next(DOWNLOADS / name for name in source.files if name.endswith(".dsc"))
-        run_logged(["dpkg-source", "--no-check", "-x", description, new], f"unpacking {source.name}", f"setup-unpack-{source.name}",
-                   how_to_go_on=go_on)
+        run_logged(["dpkg-source", "--no-check", "-x", description, new], f"unpacking {source.name}",
+                   f"setup-unpack-{source.name}", how_to_go_on=go_on)
     else:
         archive = next(DOWNLOADS / name for name in source.files if ".orig.tar." in name)
         new.mkdir()
         wanted = [f"*/{name}" for name in source.unpack]
         unwanted = [f"--exclude=*/{name}/{part}" for name in source.unpack for part in ("test", "benchmarks", "docs")]
-        run_logged(["tar", "-xf", archive, "-C", new, "--strip-components=1", "--no-wildcards-match-slash", "--wildcards", *unwanted,
-                    *wanted], f"unpacking {source.name}", f"setup-unpack-{source.name}", expected="about 10 s", how_to_go_on=go_on)
+        options = ["--strip-components=1", "--wildcards", "--no-wildcards-match-slash"]
+        run_logged(["tar", "-xf", archive, "-C", new, *options, *unwanted, *wanted], f"unpacking {source.name}",
+                   f"setup-unpack-{source.name}", expected="about 10 s", how_to_go_on=go_on)
     (new / ".pin").write_text(source.digest())
     shutil.rmtree(folder(source.name), ignore_errors=True)
     os.replace(new, folder(source.name))
@@ -104,7 +105,7 @@ def _private_apt(suite: str) -> list:
     modern, classic = _source_lists(suite)
     if not modern and not classic:
         raise CommandError(f"no Debian server for {suite} is named in /etc/apt/sources.list or /etc/apt/sources.list.d",
-                           f"capOS is set up on Debian 12 ({suite}); add the usual entry for it, then run ./capos setup again")
+                           f"capOS is set up on Debian 12 ({suite}); add its usual entry, then run ./capos setup again")
     (_APT / "sources/debian.sources").write_text("\n\n".join(modern) + "\n")
     (_APT / "sources/debian.list").write_text("\n".join(classic) + "\n")
     options = ["Dir::Etc::sourcelist=/dev/null", f"Dir::Etc::sourceparts={_APT}/sources", f"Dir::State::Lists={_APT}/lists",

@@ -20,8 +20,10 @@ _STAMP = paths.SYSROOT / ".stamp"
 
 def digest(pins: Pins, compiler_version: str) -> str:
     """Of all that decides the content: pins, recipes, overlays, compiler."""
-    total = hashlib.sha256(f"{pins.source('musl').digest()} {pins.source('llvm-toolchain-19').digest()} {compiler_version}".encode())
-    for file in sorted(path for path in _RECIPES.rglob("*") if path.is_file() and path.suffix != ".pyc" and path.suffix != ".md"):
+    total = hashlib.sha256(compiler_version.encode())
+    for name in ("musl", "llvm-toolchain-19"):
+        total.update(pins.source(name).digest().encode())
+    for file in sorted(path for path in _RECIPES.rglob("*") if path.is_file() and path.suffix not in (".pyc", ".md")):
         total.update(str(file.relative_to(_RECIPES)).encode() + b"\0" + file.read_bytes() + b"\0")
     return total.hexdigest()
 

@@ -50,7 +50,8 @@ def _set_up(work: _Work) -> None:
     paths.THIRD_PARTY.mkdir(exist_ok=True)
     free = shutil.disk_usage(paths.THIRD_PARTY).free
     if free < _NEED_BYTES:
-        raise CommandError(f"only {free >> 20} MB are free on the disk of this tree", "free about 2 GB and run ./capos setup again")
+        raise CommandError(f"only {free >> 20} MB are free on the disk of this tree",
+                           "free about 2 GB and run ./capos setup again")
     if work.packages:
         packages.install(work.packages)
     installed = packages.installed(list(work.pins.packages))
@@ -88,6 +89,6 @@ def _configure(folder: Path, kind: str) -> None:
     if (folder / "build.ninja").is_file() and stamp.is_file() and stamp.read_text() == wanted:
         return
     again = ["--wipe"] if (folder / "meson-private/coredata.dat").is_file() else []
-    run_logged(["meson", "setup", *again, f"--buildtype={paths.build_type(kind)}", "--cross-file", files[0], "--native-file", files[1],
-                folder, paths.ROOT], "configuring the build", f"configure-{folder.name}")
+    run_logged(["meson", "setup", *again, f"--buildtype={paths.build_type(kind)}", "--cross-file", files[0], "--native-file",
+                files[1], folder, paths.ROOT], "configuring the build", f"configure-{folder.name}")
     stamp.write_text(wanted)

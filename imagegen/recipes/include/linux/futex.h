@@ -1,5 +1,5 @@
-/* The part of the kernel interface's header that libc++ and KJ use; musl leaves it to Linux's own headers. The numbers are Linux's:
- * the personality translates them. */
+/* The part of the kernel interface's header that libc++ and KJ use; musl leaves it to Linux's own headers. The numbers are
+ * Linux's: the personality translates them. */
 #pragma once
 
 #define FUTEX_WAIT 0

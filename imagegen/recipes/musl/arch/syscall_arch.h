@@ -1,5 +1,5 @@
-/* Replaces musl's arch/x86_64/syscall_arch.h: a "system call" is an ordinary call of the program's personality. It answers as Linux
- * would: a value, or a negative error number. There is no vDSO. */
+/* Replaces musl's arch/x86_64/syscall_arch.h: a "system call" is an ordinary call of the program's personality. It answers as
+ * Linux would: a value, or a negative error number. There is no vDSO. */
 #define __SYSCALL_LL_E(x) (x)
 #define __SYSCALL_LL_O(x) (x)
 

@@ -4,8 +4,8 @@
 #include "pthread_impl.h"
 #include "syscall.h"
 
-extern int capos_create_thread(int (*entry)(void *), void *stack, int flags, void *argument, int *parent_id, void *thread_pointer,
-                               int *child_id);
+extern int capos_create_thread(int (*entry)(void *), void *stack, int flags, void *argument, int *parent_id,
+                               void *thread_pointer, int *child_id);
 
 hidden int __clone(int (*entry)(void *), void *stack, int flags, void *argument, ...)
 {

@@ -1,5 +1,5 @@
-/* Replaces src/thread/x86_64/syscall_cp.s. There is no asynchronous cancellation: the flag is tested before the call only, and the
- * range between __cp_begin and __cp_end, in which a signal would cancel, is empty. */
+/* Replaces src/thread/x86_64/syscall_cp.s. There is no asynchronous cancellation: the flag is tested before the call only, and
+ * the range between __cp_begin and __cp_end, in which a signal would cancel, is empty. */
 #include "pthread_impl.h"
 #include "syscall.h"
 
