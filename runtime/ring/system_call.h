@@ -1,0 +1,17 @@
+// system_call.h - the two system calls (abi/ring.h). A port: defined by system_call.cc on the machine, and on the host by whatever
+// plays the kernel, so that the ring client is the same code everywhere.
+#pragma once
+
+#include "abi/ring.h"
+
+namespace capos::runtime {
+
+inline constexpr u64 kNoDeadline = ~u64{0};
+
+// Submits entries of the calling thread's ring and waits until `min_complete` completions are unread or the deadline passes.
+abi::EnterResult enter(u32 to_submit, u32 min_complete, u64 deadline_ns);
+
+// Ends the calling thread; the last one ends the process.
+[[noreturn]] void exit(u64 code);
+
+}  // namespace capos::runtime
