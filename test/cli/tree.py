@@ -74,7 +74,8 @@ class Tree:
         for name in _REAL:
             (self.bin / name).symlink_to(shutil.which(name) or f"/bin/{name}")
         shutil.copy(ROOT / "capos", self.folder)
-        shutil.copytree(ROOT / "imagegen", self.folder / "imagegen", ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("imagegen", "fuzz/support"):  # all that the verbs import
+            shutil.copytree(ROOT / name, self.folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (self.folder / "imagegen/third_party.toml").write_text(PINS)
         for name, text in (("dpkg-query", _DPKG_QUERY), ("apt-get", _APT_GET), ("dpkg-source", _DPKG_SOURCE)):
             self.fake(name, text)
