@@ -34,6 +34,14 @@ interface Account @0x9a7b1c3e5d2f4a01 {
   usage @5 () -> (frames :UInt64, framesLimit :UInt64, objects :UInt32, objectsLimit :UInt32, nodes :UInt32, nodesLimit :UInt32);
   # What is charged now, carved children included: frames, objects and nodes; and the limits: framesLimit, objectsLimit and
   # nodesLimit. Idempotent.
+
+  derive @6 (capability :AnyPointer) -> (capability :AnyPointer);
+  # A new capability to the same object with the same authority, whose life the holder of the old one controls: revoke ends it
+  # while the old one stays. This account pays for its node. Errors: quota; bad_argument when sixteen derivations lead to it.
+
+  revoke @7 (capability :AnyPointer);
+  # Ends everything that was derived from this capability: derivations of derivations, mappings, calls not yet received. The
+  # capability itself stays, and so do its copies. A descendant may be usable until this returns; none is afterwards. Idempotent.
 }
 
 interface Process @0x9a7b1c3e5d2f4a02 {
@@ -51,14 +59,15 @@ interface Process @0x9a7b1c3e5d2f4a02 {
   # has ended; not_permitted for a higher priority.
 
   kill @2 ();
-  # Ends the process at once, as if by a fault, without a crash record. Idempotent.
+  # Ends the process at once, as if by a fault, without a crash record. Returns when everything it held has been given back.
+  # A process that kills itself gets no answer. Idempotent.
 
   supervise @3 (notification :Notification, bit :UInt8);
   # When the process ends, sets `bit` (0..62) in the notification. Errors: bad_argument.
 
-  state @4 () -> (ended :Bool, crashed :Bool, exitCode :UInt64, threads :UInt32, name :Text);
-  # Whether it has ended, and crashed, which is to end by a fault; exitCode is what its last thread gave; threads counts the
-  # living. Idempotent.
+  state @4 () -> (ended :Bool, crashed :Bool, exitCode :UInt64, threads :UInt32, number :UInt64, name :Text);
+  # `number` is unique since boot; people call it the PID. `ended` is true once nothing is left of it, `crashed` when a fault
+  # was the cause; exitCode is what its last thread gave; threads counts the living. Idempotent.
 
   crash @5 () -> (record :Data);
   # The crash record of a process that ended by a fault: abi/crash.h. Empty when there is none. Idempotent.
@@ -76,10 +85,37 @@ interface Thread @0x9a7b1c3e5d2f4a03 {
   # in the user half, or a start message outside the arena.
 
   kill @2 ();
-  # Ends the thread; with the last one its process. Idempotent.
+  # Ends the thread; with the last one its process. Returns when everything it held has been given back. A thread that kills
+  # itself gets no answer. Idempotent.
 
   setPriority @3 (priority :UInt8);
   # The priority from now on, 0..31; 31 runs first. Errors: bad_argument above 31; not_permitted above the caller's own.
+
+  setBudget @4 (budget :UInt64, period :UInt64);
+  # Lets the thread, and whoever works for it by direct hand-off, run for at most `budget` ns in each `period` ns. 0, 0 = no
+  # limit, the default. Errors: bad_argument for a period below 100,000 ns or above 10 s, or a budget above the period.
+
+  setCpu @5 (cpu :UInt32);
+  # Pins the thread to the CPU numbered `cpu`; 0xffffffff lets it run anywhere again, the default. Takes effect when it next
+  # becomes ready.
+  # Errors: bad_argument for a CPU that is not running.
+
+  handleFaults @6 (handler :AnyPointer, timeout :UInt64);
+  # From now on a fault of this thread is a call of `handler`, a facet of an endpoint: interface FaultHandler, method 0. It waits
+  # at most `timeout` ns for the answer; then, or when the handler is gone, or receives in the thread's own process, the fault
+  # ends the process. Without a handler argument faults end the process again. Errors: bad_argument for a capability that is not
+  # a facet, or a timeout of 0 or above 60 s.
+
+  wait @7 ();
+  # Returns when the thread has ended and everything it held has been given back. Idempotent.
+}
+
+interface FaultHandler @0x9a7b1c3e5d2f4a0e {
+  # What the kernel calls for a faulted thread (Thread.handleFaults). Served by a process, not by the kernel.
+
+  fault @0 (record :Data) -> (resume :Bool);
+  # The crash record of abi/crash.h. `resume` lets the thread go on with the instruction that faulted; otherwise its
+  # process ends. Errors: any one ends the process.
 }
 
 interface AddressSpace @0x9a7b1c3e5d2f4a04 {
@@ -156,6 +192,14 @@ interface Clock @0x9a7b1c3e5d2f4a0a {
 
   now @0 () -> (ns :UInt64);
   # `ns` counts nanoseconds since boot. Idempotent.
+}
+
+interface Entropy @0x9a7b1c3e5d2f4a0f {
+  # The processor's random number generator.
+
+  fill @0 (bytes :UInt32) -> (data :Data);
+  # At most 256 unpredictable bytes, as `data`. Errors: bad_argument above 256; failed when the processor has no generator, or
+  # it gives nothing.
 }
 
 interface KernelLog @0x9a7b1c3e5d2f4a0b {

@@ -44,14 +44,14 @@ inline constexpr u32 kRegionBytesDefault = 16 * 1024;
 inline constexpr u32 kRegionBytesMax = 2 * 1024 * 1024;
 
 // A capability as a process names it: a slot of its table and that slot's generation, so that a stale id names nothing.
-// 40 bits of generation outlast any process: at a million transfers a second one slot wraps after twelve days, and is then
-// retired for the life of the process.
+// 39 bits of generation outlast any process: at a million transfers a second one slot wraps after six days, and is then
+// retired for the life of the process. Bit 63 is never set, so that kMove and kBadgeEntry can use it.
 struct CapId {
     u64 value{};
     constexpr bool operator==(const CapId&) const = default;
 
     static constexpr unsigned kIndexBits = 24;
-    static constexpr u64 kGenerationMax = (u64{1} << 40) - 1;
+    static constexpr u64 kGenerationMax = (u64{1} << 39) - 1;
     static constexpr CapId make(u32 index, u64 generation) { return CapId{generation << kIndexBits | index}; }
     constexpr u32 index() const { return static_cast<u32>(value & ((u64{1} << kIndexBits) - 1)); }
     constexpr u64 generation() const { return value >> kIndexBits; }
@@ -113,7 +113,8 @@ struct Submission {
     u8 capability_count;     // CALL, RETURN: entries in the capability list at capabilities_offset
     u8 result_slots;         // CALL: table slots reserved for result capabilities. RECEIVE: slots reserved per buffer
     u16 group;               // CALL: answer to fill, plus one (0 = none). RECEIVE: buffer group. RETURN with kError: Status kind
-    u64 capability;          // CapId; WAIT, WAKE: user address of the word
+    u64 capability;          // CapId; CALL with kPipelined: answer + 1 (bits 32..63), result index (bits 0..31);
+                             // WAIT, WAKE: user address of the 32-bit word
     u64 interface_id;        // CALL: Cap'n Proto id. RECEIVE: number of buffers. WAIT: expected value
     u32 params_offset;       // CALL, RETURN: payload in the arena. RECEIVE: first buffer
     u32 params_length;       // CALL, RETURN: payload bytes. RECEIVE: bytes of each buffer
@@ -127,6 +128,9 @@ struct Submission {
 static_assert(sizeof(Submission) == 64 && std::is_trivially_copyable_v<Submission>);
 static_assert(offsetof(Submission, capability) == 8 && offsetof(Submission, params_offset) == 24);
 static_assert(offsetof(Submission, argument) == 48 && offsetof(Submission, user_data) == 56);
+
+// A reply or received message takes the header and the payload, rounded up to a multiple of 8; offered buffers and their offsets
+// are such multiples too. WAIT and WAKE work on 32-bit words, aligned to 4; an untouched word is 0.
 
 // In a capability list: the capability leaves the sender's table in the step that delivers the message.
 inline constexpr u64 kMove = u64{1} << 63;

@@ -2,10 +2,15 @@
 // test/sim (simulated memory, CPUs and devices). Neither virtual nor templates: the kernel links with LTO, so they inline.
 //
 // Rules: no port waits for hardware, none takes the kernel lock, none reads memory that a user can write. A port that needs
-// another CPU or an IOMMU to forget something only *requests* it; the acknowledgement comes back as an event (see epoch.h).
+// another CPU to forget something only *requests* it; the acknowledgement is published without the lock (invalidation.h).
 #pragma once
 
+#include "core/context.h"
 #include "core/types.h"
+
+namespace capos::kernel {
+struct Cpu;
+}
 
 namespace capos::kernel::port {
 
@@ -18,11 +23,28 @@ void write_entry(PhysicalAddress table, unsigned index, u64 value);
 
 // Drops this CPU's translation of one page of the current address space, GLOBAL entries included (R11).
 void flush_page(VirtualAddress page);
+// Drops all of this CPU's translations, GLOBAL ones and those of every address space included (R11).
+void flush_all();
 
-// Asks `cpu` to run its invalidation and rescheduling checks soon. Idempotent; never waits.
+// Loads the kernel's own page tables on this CPU, and reports it (tables_loaded): the ones it has are about to be freed.
+void use_kernel_tables(Cpu& cpu);
+
+// Interrupts `cpu` soon: it acknowledges invalidations, then calls Kernel::interrupt. Idempotent; never waits.
 void send_ipi(CpuId cpu);
+// Called between two looks at a lock that another CPU holds: acknowledges invalidations (invalidation.h), and pauses.
+void lock_spin(Cpu& cpu);
 
 // Programs this CPU's one-shot timer for `deadline` (kNever = off). A deadline in the past fires at once.
 void set_timer(Time deadline);
+
+// Saves what the entry code does not: FPU state and FS and GS bases of the thread that leaves this CPU. Called with the lock
+// held, so that no other CPU can continue the thread before its state is complete. Loading happens outside the lock.
+void save_extended(UserContext& context);
+// The initial FPU state, in an area of fpu_bytes() bytes that is aligned to 64.
+void initialise_fpu(std::byte* area);
+u32 fpu_bytes();
+
+// Fills with unpredictable bytes; false when the machine has no generator.
+bool random_bytes(std::byte* out, usize bytes);
 
 }  // namespace capos::kernel::port

@@ -1,0 +1,33 @@
+// endpoint.h - where calls meet receivers, and notifications. What happens between them is in call.h.
+//
+// Guarded by the kernel lock. Calls wait in arrival order on the endpoint's own list; they lie in records of their callers'
+// rings, so that an endpoint can have any number of them without memory of its own.
+#pragma once
+
+#include "core/records.h"
+
+namespace capos::kernel {
+
+class Endpoint : public Object {
+public:
+    Endpoint() : Object{ObjectType::endpoint} {}
+
+    List<Pending, &Pending::queue_link> calls;      // sent, not yet received
+    List<Pending, &Pending::queue_link> receivers;  // RECEIVE entries that are active here
+    List<Node, &Node::notice_link> notices;                       // facets that nobody holds any more
+    NodeRef receiver;                                             // the one live Receiver
+    u32 incarnation{};                                            // counts receivers; 0 = there never was one
+    ObjectName name;
+    bool down{};                                                  // without a receiver, calls end `disconnected` at once
+};
+
+class Notification : public Object {
+public:
+    Notification() : Object{ObjectType::notification} {}
+
+    static constexpr u8 kBits = 63;
+    u64 bits{};  // signalled, not yet collected
+    List<Pending, &Pending::queue_link> receivers;
+};
+
+}  // namespace capos::kernel

@@ -1,0 +1,135 @@
+// Faults of user threads: pages that are entered when they are first touched; calls to a fault handler; or the end.
+
+#include "core/kernel.h"
+
+namespace capos::kernel {
+
+namespace {
+
+constexpr u8 kPageFault = 14;
+enum ErrorCode : u64 { kWriteAccess = 1 << 1, kReserved = 1 << 3, kFetch = 1 << 4 };  // SDM vol. 3A §4.7
+
+bool allows(Access access, u64 error_code) {
+    if ((error_code & kReserved) != 0) return false;
+    if ((error_code & kWriteAccess) != 0) return access == Access::read_write;
+    if ((error_code & kFetch) != 0) return access == Access::read_execute;
+    return true;
+}
+
+}  // namespace
+
+Kernel::Progress Kernel::start_fault(Thread& thread) {
+    const Fault& fault = thread.fault;
+    if (fault.vector == kPageFault) {
+        Region* region = thread.process().space->region_at(VirtualAddress{fault.address});
+        if (region != nullptr && allows(region->access, fault.error_code)) {
+            switch (region->state) {
+                case Region::State::mapped: return page_fault(thread, *region, (fault.address - region->start.value) / kPageBytes);
+                case Region::State::losing: do_work(1); return Progress::again;
+                case Region::State::unmapping:
+                case Region::State::retiring: break;
+            }
+        }
+    }
+    thread.continuation = Continuation::none;
+    if (call_fault_handler(thread, fault.vector)) return Progress::switched;
+    crash(thread, static_cast<abi::CrashCause>(fault.vector), static_cast<u32>(fault.error_code), fault.address);
+    return Progress::switched;
+}
+
+// Enters the page. Looks at everything anew in each step: while a frame was zeroed, another thread may have entered one.
+Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
+    const VirtualAddress address = region.start + PageCount{page};
+    PageTable& table = region.space->table;
+    thread.continuation = Continuation::none;
+    if (const auto old = table.lookup(address)) {  // another thread has entered it, or it is being protected
+        table.protect(address, {.access = region.access, .user = true});
+        flush_here(*region.space, address);
+        return Progress::run;
+    }
+    if (region.ring) {
+        enter_page(region, page, region.block + PageCount{page}, kPageBytes);
+        return Progress::run;
+    }
+    if (region.lost) {
+        enter_page(region, page, scrap_frame(region), kPageBytes);
+        return Progress::run;
+    }
+    Memory& memory = *region.memory;
+    const u64 memory_page = region.first_page + page;
+    auto frame = memory.frame(memory_page);
+    if (!frame) {
+        const bool large = large_fits(region, page) && memory.block_possible(memory_page);
+        KernelResult<Restart> ready = large ? prepare(thread, FrameAllocator::kOrderMax) : prepare(thread, 0);
+        if (!ready) ready = prepare(thread, 0);  // no large block: this always works
+        if (*ready != Restart::none) {
+            thread.continuation = Continuation::fault;
+            return Progress::zero;
+        }
+        const bool block = thread.prepared.order == FrameAllocator::kOrderMax;
+        const PhysicalAddress zeroed = take_prepared(thread);
+        if (block) {
+            memory.set_block(memory_page, zeroed, frames_);
+        } else {
+            memory.set_frame(memory_page, zeroed, frames_);
+        }
+        frame = memory.frame(memory_page);
+    }
+    if (frame->in_block && large_fits(region, page)) {
+        const u64 first = memory_page / Memory::kBlockPages * Memory::kBlockPages;
+        enter_page(region, first - region.first_page, memory.frame(first)->address, PageTable::kPageBytes2M);
+    } else {
+        enter_page(region, page, frame->address, kPageBytes);
+    }
+    return Progress::run;
+}
+
+// Makes the fault a call. False when there is nobody who could answer: no handler, one that is down, or one in this very process.
+bool Kernel::call_fault_handler(Thread& thread, u32 cause) {
+    Node* facet = thread.fault_facet.get();
+    if (facet == nullptr) return false;
+    auto& endpoint = static_cast<Endpoint&>(*facet->object);
+    if (endpoint.down && endpoint.receiver.get() == nullptr) return false;
+    if (const Pending* receive = endpoint.receivers.front(); receive != nullptr && &receive->owner->process() == &thread.process()) {
+        return false;
+    }
+    port::save_extended(thread.context);
+    const idl::FaultHandler::Fault::Params params{.record = {reinterpret_cast<const std::byte*>(&thread.crash), sizeof thread.crash}};
+    thread.crash = record_of(thread, cause, static_cast<u32>(thread.fault.error_code), thread.fault.address);
+    static_assert(sizeof thread.fault_message % 8 == 0);
+    const usize bytes = params.encode(thread.fault_message);
+    KERNEL_ASSERT(bytes != 0);
+    Pending& call = thread.fault_call;
+    call.what = PendingKind::fault;
+    call.interface_id = idl::FaultHandler::kInterfaceId;
+    call.method = idl::FaultHandler::Fault::kOrdinal;
+    call.params_length = static_cast<u32>(bytes);
+    thread.state = ThreadState::faulted;
+    thread.wake_at = now_ + thread.fault_timeout;
+    scheduler_.sleep(thread, *here_);
+    send(call, *facet);
+    return true;
+}
+
+bool Kernel::wants_resume(const std::byte* message, u32 length) {
+    alignas(8) std::byte copy[idl::flat::kParamsBytesMax];
+    if (length > sizeof copy) return false;
+    copy_message(copy, message, length);
+    const auto results = idl::FaultHandler::Fault::Results::decode({copy, length}, 0);
+    return results && results->resume;
+}
+
+// The handler has answered, or will not. Its call is over.
+void Kernel::answer_fault(Thread& thread, Status status, bool resume) {
+    thread.fault_call.what = PendingKind::unused;
+    if (thread.state != ThreadState::faulted) return;
+    scheduler_.stop_sleeping(thread);
+    if (status == Status::ok && resume) {
+        scheduler_.make_ready(thread, *here_, now_);
+        return;
+    }
+    const Fault& fault = thread.fault;
+    crash(thread, static_cast<abi::CrashCause>(fault.vector), static_cast<u32>(fault.error_code), fault.address);
+}
+
+}  // namespace capos::kernel
