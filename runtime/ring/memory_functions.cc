@@ -56,4 +56,17 @@ usize strlen(const char* text) {
     return length;
 }
 
+void* memchr(const void* from, int value, usize bytes) {
+    const auto* at = static_cast<const unsigned char*>(from);
+    for (usize i = 0; i < bytes; ++i) {
+        if (at[i] == static_cast<unsigned char>(value)) return const_cast<unsigned char*>(at + i);
+    }
+    return nullptr;
+}
+
 }  // extern "C"
+
+// Where libc++ goes instead of throwing. The crash record says who called it.
+namespace std::inline __1 {
+[[noreturn, gnu::format(printf, 1, 2)]] void __libcpp_verbose_abort(const char*, ...) { __builtin_trap(); }
+}  // namespace std::inline __1
