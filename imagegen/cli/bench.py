@@ -13,6 +13,7 @@ HELP = "measures: figures in guest instructions next to their budgets and to wha
 
 def add_arguments(parser) -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a figure, or the first part of some, such as ipc; none: all")
+    parser.add_argument("--peer", choices=("linux",), help="measure Linux too, in the same emulator (about 3 minutes)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
 
 
@@ -22,6 +23,7 @@ def run(args) -> int:
     build = ensure_built("all")
     command = [sys.executable, ROOT / "test/bench/bench.py", "--build", build, *args.names]
     command += ["--json", args.json] if args.json else []
+    command += ["--peer", args.peer] if args.peer else []
     child = start(command)
     try:
         return child.wait()

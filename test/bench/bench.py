@@ -18,6 +18,7 @@ sys.path[:0] = [str(_HERE), str(_HERE.parent / "system"), str(_HERE.parent / "su
 
 import emulator  # noqa: E402
 import figures  # noqa: E402
+import peer  # noqa: E402
 import scenario  # noqa: E402
 import wall  # noqa: E402
 from guest import Guest  # noqa: E402
@@ -96,6 +97,7 @@ def options_parser() -> argparse.ArgumentParser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="a figure, or the first part of some, such as ipc")
     parser.add_argument("--build", type=Path, required=True, metavar="DIR", help="Meson build folder")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
+    parser.add_argument("--peer", choices=("linux",), help="measure Linux too, in the same emulator (3 minutes)")
     parser.add_argument("--qemu", default="qemu-system-x86_64", metavar="PROGRAM", help="the emulator")
     parser.add_argument("--output", type=Path, default=ROOT / "out" / "bench", metavar="DIR", help="for transcripts and images")
     return parser
@@ -108,10 +110,11 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="capos-bench-") as folder:
             bench = Bench(options, Path(folder))
             values = bench.measure(rows)
+            linux = peer.measure(options.qemu, options.output) if options.peer else {}
     except (figures.FigureError, TargetError, CommandError) as error:
-        print(error, file=sys.stderr)
+        print("\n  how to go on: ".join(filter(None, (str(error), getattr(error, "how_to_go_on", "")))), file=sys.stderr)
         return 2
-    document = figures.report(rows, values, {})
+    document = figures.report(rows, values, linux)
     print(figures.table(document), flush=True)
     if options.json:
         options.json.write_text(json.dumps(document, indent=1) + "\n")

@@ -8,7 +8,7 @@ from scenario import Case
 _CONSOLE = ("-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04")
 # One tick of the time stamp counter is one instruction, and the CPU doesn't promise fast string instructions, which would count
 # a tick for every byte (peers are measured alike). The later -cpu wins.
-_MEASURED = ("-icount", "shift=0", "-cpu", "max,erms=off,fsrm=off")
+MEASURED = ("-icount", "shift=0", "-cpu", "max,erms=off,fsrm=off")
 
 
 def command(case: Case, iso: Path, folder: Path, program: str, *, measured: bool = False) -> list[str]:
@@ -19,4 +19,4 @@ def command(case: Case, iso: Path, folder: Path, program: str, *, measured: bool
     words = [program, *qemu.command(machine, own)[1:], *_CONSOLE]
     for device in case.devices:
         words += ["-device", device]
-    return words + list(_MEASURED if measured else ())
+    return words + list(MEASURED if measured else ())

@@ -7,7 +7,7 @@ from tree import Tree
 
 _SOFT = re.compile(r"\|\|\s*(true|:|exit 0|return 0)(\s|$)|\bset \+e\b|continue-on-error|"
                    r"skip(If|Unless|Test)\b|unittest\.skip|"
-                   r"\bcommand -v .*(&&|; then)|\bwhich .*(&&|; then)")
+                   r"(?<!! )\b(command -v|which) .*(&&|; then)")
 
 
 @check("[R31] CI and runners never skip softly", fault={".ci/run": "ninja test || true\n"})

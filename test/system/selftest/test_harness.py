@@ -32,7 +32,7 @@ class Harness(unittest.TestCase):
         self._targets(["kernel.elf", "init"])
 
     def _targets(self, names: list[str]) -> None:
-        listing = [{"name": name, "filename": [str(self.folder / name)]} for name in names]
+        listing = [{"name": name, "type": "executable", "filename": [str(self.folder / name)]} for name in names]
         (self.folder / "meson-info" / "intro-targets.json").write_text(json.dumps(listing))
 
     def scenario(self, text: str, play: str = "", name: str = "a") -> None:
