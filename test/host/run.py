@@ -1,7 +1,7 @@
 """Runs the host tests (Catch2) of a build; the interface of all runners (test/README.md).
 
-Each TEST_CASE is one result. A test that takes its whole binary down, as a sanitizer's finding does, is a failed test, and the rest
-of its binary still runs.
+Each TEST_CASE is one result. A test that takes its whole binary down, as a sanitizer's finding does, is a failed test, and the
+rest of its binary still runs.
 """
 
 import dataclasses
