@@ -113,13 +113,13 @@ class Guest:
         self._judge.line(text)
 
     def _wrong_exit(self, code: int) -> str | None:
-        wanted = self._case.exit
+        wanted, missing = self._case.exit, self._judge.missing()
         if wanted in ("alive", "timeout"):
-            return f"the guest ended early ({_ending(code)}); " + (self._judge.missing() or "it was to stay alive")
+            return f"the guest ended early ({_ending(code)}); {missing or 'it was to stay alive'}"
         value = EXIT_VALUES.get(wanted, wanted)
         if code == 2 * value + 1:
             return None
-        return f"the guest was to end with exit value {value:#x}, but {_ending(code)}"
+        return f"the guest was to end with exit value {value:#x}, but {_ending(code)}" + (f"; {missing}" if missing else "")
 
     def _seconds(self) -> float:
         return time.monotonic() - self._start

@@ -98,23 +98,35 @@ class ImageMaker:
             return writable_code(data)
         size = fault["bytes"]
         if size == "seeded":
-            size = random.Random(f"{self._seed} {case.name}").randrange(len(data))
+            size = random.Random(f"{self._seed} {case.name}").randrange(needed_bytes(data))
         return data[:size]
+
+
+def _program_headers(elf: bytes) -> list[tuple]:
+    """(offset in the file, type, flags, offset of the contents, their size) of each; none when this is no 64-bit ELF file."""
+    if elf[:5] != b"\x7fELF\x02":
+        return []
+    table, = struct.unpack_from("<Q", elf, 32)
+    size, count = struct.unpack_from("<HH", elf, 54)
+    headers = []
+    for offset in range(table, table + size * count, size):
+        kind, flags, start, _, _, length = struct.unpack_from("<IIQQQQ", elf, offset)
+        headers.append((offset, kind, flags, start, length))
+    return headers
+
+
+def needed_bytes(file: bytes) -> int:
+    """What a loader reads: cutting off less than this leaves a program that is whole, but for its debug information."""
+    ends = [start + length for _, kind, _, start, length in _program_headers(file) if kind == _LOAD]
+    return max(ends, default=len(file))
 
 
 def writable_code(elf: bytes) -> bytes:
     """The same program with its executable segments writable as well."""
-    if elf[:5] != b"\x7fELF\x02":
-        raise ImageError("fault 'writable_code' needs a 64-bit ELF file")
-    offset, = struct.unpack_from("<Q", elf, 32)
-    size, count = struct.unpack_from("<HH", elf, 54)
     result = bytearray(elf)
-    changed = 0
-    for header in range(offset, offset + size * count, size):
-        kind, flags = struct.unpack_from("<II", elf, header)
-        if kind == _LOAD and flags & _EXECUTE:
-            struct.pack_into("<I", result, header + _HEADER_FLAGS, flags | _WRITE)
-            changed += 1
-    if not changed:
-        raise ImageError("fault 'writable_code': the program has no executable segment")
+    code = [header for header in _program_headers(elf) if header[1] == _LOAD and header[2] & _EXECUTE]
+    if not code:
+        raise ImageError("fault 'writable_code' needs a 64-bit ELF file with an executable segment")
+    for offset, _, flags, _, _ in code:
+        struct.pack_into("<I", result, offset + _HEADER_FLAGS, flags | _WRITE)
     return bytes(result)

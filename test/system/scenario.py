@@ -85,6 +85,7 @@ _MATRIX = {
     "firmware": _filled(_list(_one_of("bios", "uefi"))),
     "iommu": _filled(_list(_flag)),
     "deadline": _number(1, 7200),
+    "samples": _number(1, 1000),
 }
 _FAULT = {
     "kind": _one_of("truncate", "replace", "writable_code"),
@@ -112,6 +113,7 @@ _SCENARIO = _MATRIX | {
 }
 _DEFAULTS = {
     "tier": "commit", "cpus": [1], "memory": [512], "firmware": ["bios"], "iommu": [True], "deadline": 60,
+    "samples": 1,
     "requirements": [], "devices": [], "script": [], "expect": [], "refuse": list(DEFAULT_REFUSE), "exit": "alive",
     "tests": 0, "canary": False,
 }
@@ -139,6 +141,7 @@ class Case:
     firmware: str
     iommu: bool
     deadline: int  # seconds
+    sample: int    # which of several that differ by lot; 0 when there is only one
     devices: tuple[str, ...]
     image: Image
     script: tuple[tuple[str, str], ...]  # (text to wait for, line to type)
@@ -151,7 +154,8 @@ class Case:
     @property
     def name(self) -> str:
         iommu = "iommu" if self.iommu else "no-iommu"
-        return f"{self.scenario}[{self.firmware},{self.cpus}cpu,{self.memory}M,{iommu}]"
+        sample = f",#{self.sample}" if self.sample else ""
+        return f"{self.scenario}[{self.firmware},{self.cpus}cpu,{self.memory}M,{iommu}{sample}]"
 
     def in_tier(self, tier: str) -> bool:
         """A tier holds the smaller ones."""
@@ -185,17 +189,21 @@ def _inconsistent(data: dict) -> str | None:
     return None
 
 
+def _samples(count: int) -> range:
+    return range(0, 1) if count == 1 else range(1, count + 1)
+
+
 def _expand(data: dict) -> list[Case]:
     image = data["image"]
     wiring = Image(image["init"], image.get("fault"), image.get("archive", True), tuple(image.get("arguments", ())))
     return [
         Case(
             scenario=data["name"], requirements=tuple(data["requirements"]), tier=data["tier"], cpus=cpus, memory=memory,
-            firmware=firmware, iommu=iommu, deadline=data["deadline"], devices=tuple(data["devices"]), image=wiring,
+            firmware=firmware, iommu=iommu, deadline=data["deadline"], sample=sample, devices=tuple(data["devices"]), image=wiring,
             script=tuple((step["after"], step["type"]) for step in data["script"]),
             expect=tuple(line.replace("{cpus}", str(cpus)) for line in data["expect"]),
             refuse=tuple(data["refuse"]), exit=data["exit"], tests=data["tests"], canary=data["canary"],
         )
-        for firmware, cpus, memory, iommu in itertools.product(
-            data["firmware"], data["cpus"], data["memory"], data["iommu"])
+        for firmware, cpus, memory, iommu, sample in itertools.product(
+            data["firmware"], data["cpus"], data["memory"], data["iommu"], _samples(data["samples"]))
     ]

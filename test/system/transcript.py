@@ -11,7 +11,7 @@ import re
 
 from scenario import Case
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[A-Za-z]")
 _CHECK = re.compile(r"\bTEST (?P<name>.+?) (?:(?P<ok>ok)|FAILED: (?P<reason>.*))$")
 _DONE = re.compile(r"\bTEST done (\d+)$")
 

@@ -57,6 +57,13 @@ class ScenarioFiles(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
         self.assertTrue(names)
 
+    def test_needed_bytes(self):
+        """a truncation by lot cuts into what a loader reads, never only into debug information"""
+        header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+        segment = struct.pack("<IIQQQQQQ", 1, 5, 120, 0, 0, 30, 0, 0)
+        self.assertEqual(image.needed_bytes(header + segment + bytes(1000)), 150)
+        self.assertEqual(image.needed_bytes(b"text"), 4)
+
     def test_writable_code(self):
         """the fault writable_code changes the flags of executable segments and nothing else"""
         header = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
