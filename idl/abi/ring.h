@@ -159,9 +159,10 @@ struct Completion {
 static_assert(sizeof(Completion) == 32 && std::is_trivially_copyable_v<Completion>);
 static_assert(offsetof(Completion, length) == 16 && offsetof(Completion, status) == 24);
 
-// What the kernel writes in front of the payload of a received call or of a reply.
+// What the kernel writes in front of the payload of a received call or of a reply. Of a reply only the first capability_count
+// capabilities are written.
 struct MessageHeader {
-    u64 badge;            // received call: which facet was called. Reply: 0
+    u64 badge;            // received call: which facet was called
     u64 interface_id;     // received call
     u32 incarnation;      // received call: the receiver's generation in which the facet was minted
     u32 reserved;
@@ -175,19 +176,32 @@ inline constexpr u64 kBadgeEntry = u64{1} << 63;
 inline constexpr u64 kBadgeMax = kBadgeEntry - 1;
 
 // The two system calls: number in rax, result in rax. Any other number, or a bad argument, is a fault of the caller.
-// rcx and r11 are overwritten (SYSCALL); all other registers are preserved.
+// rcx and r11 are overwritten (SYSCALL); all other registers are preserved, but for a completion in registers (below).
 enum class SystemCall : u64 {
     enter = 0,  // rdi = entries to submit, rsi = completions to wait for, rdx = absolute deadline in ns (~0 = none)
     exit = 1,   // rdi = exit code; ends the thread, and with the last thread the process
 };
 
-// Result of enter: number of entries consumed (bits 0..31), Status (bits 32..47: ok or timed_out).
+// Registers instead of the submission queue: one CALL, or one RETURN that gives its buffer back, and then a wait for one completion
+// (rsi = 1). rdi holds one of these instead of a count; the entry's fields are in
+//      r8 = capability id, or reply token    r10 = params_offset | params_length << 32      r13 = user data
+//      r9 = interface id                     r12 = reply_offset | reply_capacity << 32      r14 = method
+// Neither may pass capabilities or take any as results, and params_length is at most kRegisterCallBytesMax. It means exactly what
+// the entry would mean in the queue, which is left alone. A thread that waits like this may get its completion in registers:
+// if EnterResult says so, it was not queued, and is in rdi, rsi, rdx and r8, as the four words of a Completion.
+inline constexpr u64 kEnterCall = u64{1} << 32;
+inline constexpr u64 kEnterReturn = u64{1} << 33;
+
+// Result of enter: number of entries consumed (bits 0..31; an entry in registers counts), Status (bits 32..47: ok or timed_out),
+// bit 63: the one completion is in registers.
 struct EnterResult {
+    static constexpr u64 kInRegisters = u64{1} << 63;
     u64 value{};
     static constexpr EnterResult make(u32 consumed, Status status) {
         return EnterResult{u64{consumed} | u64{static_cast<u16>(status)} << 32};
     }
     constexpr u32 consumed() const { return static_cast<u32>(value); }
+    constexpr bool in_registers() const { return (value & kInRegisters) != 0; }
     constexpr Status status() const { return static_cast<Status>(static_cast<u16>(value >> 32)); }
 };
 

@@ -190,8 +190,7 @@ bool Kernel::deliver_to(Pending& receive, Pending& call) {
     group.free &= group.free - 1;
     const u32 offset = group.first + buffer * group.bytes;
     abi::MessageHeader& header = header_at(ring, offset);
-    const Node* facet = call.through.get();
-    header = {.badge = facet->badge, .interface_id = call.interface_id, .incarnation = facet->incarnation};
+    write_header(header, *call.through.node, call.interface_id);
     copy_message(ring.arena(offset + kHeaderBytes),
                  fault ? caller.fault_message : caller.ring.arena(call.params_offset),
                  call.params_length);
@@ -446,7 +445,6 @@ void Kernel::answer_call(Thread& server, Received& received, const AnswerMessage
         status = Status::truncated;
     }
     abi::MessageHeader& header = header_at(caller.ring, call.reply_offset);
-    header = {};
     copy_message(caller.ring.arena(call.reply_offset + kHeaderBytes), answer.message, length);
     u8 capabilities = 0;
     if (call.result_slots != 0 || transfer.count != 0) {

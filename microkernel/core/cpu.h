@@ -23,6 +23,7 @@ struct Cpu {
     Time slice_end{kNever};
     Time timer_at{kNever};    // what the machine's timer is set to
     u32 steps_left{};         // work units until the lock is given up
+    bool zeroing{};           // the last action was to zero the current thread's prepared block
 
     // Ready threads by priority; bit p of `ready` is set while queue p is not empty.
     List<Thread, &Thread::run_link> queues[kPriorities];

@@ -8,6 +8,7 @@ namespace capos::kernel {
 Kernel::Progress Kernel::start_enter(Thread& thread) {
     const UserContext& context = thread.context;
     const RingGeometry& geometry = thread.ring.geometry();
+    if (context.rdi >= abi::kEnterCall) return start_register_enter(thread);
     if (context.rdi > geometry.sq_entries || context.rsi > geometry.cq_entries) {
         crash(thread, abi::CrashCause::bad_enter, 0, 0);
         return Progress::switched;
@@ -17,7 +18,9 @@ Kernel::Progress Kernel::start_enter(Thread& thread) {
     enter.min_complete = static_cast<u32>(context.rsi);
     enter.deadline = Time{context.rdx};
     enter.consumed = 0;
+    enter.woken = 0;
     enter.entry_valid = false;
+    enter.in_registers = false;
     return continue_enter(thread);
 }
 
@@ -48,7 +51,7 @@ Kernel::Progress Kernel::continue_enter(Thread& thread) {
             case Outcome::ended: return Progress::switched;
         }
         enter.entry_valid = false;
-        thread.ring.consume_submission();
+        if (!enter.in_registers) thread.ring.consume_submission();
         ++enter.consumed;
     }
     return finish_enter(thread, true);

@@ -59,7 +59,8 @@ Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
     const u64 memory_page = region.first_page + page;
     auto frame = memory.frame(memory_page);
     if (!frame) {
-        const bool large = large_fits(region, page) && memory.block_possible(memory_page);
+        const bool small = thread.prepared.reserved && thread.prepared.order == 0;  // decided in an earlier step
+        const bool large = !small && large_fits(region, page) && memory.block_possible(memory_page);
         KernelResult<Restart> ready = large ? prepare(thread, FrameAllocator::kOrderMax) : prepare(thread, 0);
         if (!ready) ready = prepare(thread, 0);  // no large block: this always works
         if (*ready != Restart::none) {

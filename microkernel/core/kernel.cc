@@ -87,7 +87,8 @@ Action Kernel::interrupt(Cpu& cpu, Time now) {
 
 Action Kernel::proceed(Cpu& cpu, Time now) {
     begin(cpu, now);
-    if (cpu.current != nullptr && cpu.current->prepared.reserved) cpu.current->prepared.zeroed = true;
+    if (cpu.zeroing) cpu.current->prepared.zeroed = true;
+    cpu.zeroing = false;
     return resume();
 }
 
@@ -135,6 +136,7 @@ Action Kernel::resume() {
                 return run(thread);
             case Progress::switched: continue;
             case Progress::zero:
+                cpu.zeroing = true;
                 return Action{.kind = Action::Kind::zero, .block = thread.prepared.address, .order = thread.prepared.order};
             case Progress::again: return Action{.kind = Action::Kind::again};
         }

@@ -195,6 +195,12 @@ private:
     void complete(Pending& pending, Status status, abi::Completion completion = {});
     void exit_thread(Thread& thread, u64 code);
 
+    // --- fast_path.cc ---
+    Progress start_register_enter(Thread& thread);
+    bool fast_call(Thread& caller);
+    bool fast_return(Thread& server);
+    void hand_over(Thread& from, Thread& to, const abi::Completion& completion);
+
     // --- call.cc ---
     Outcome submit_call(Thread& thread, const abi::Submission& entry);
     Pending* take_call(Thread& thread, const abi::Submission& entry, Outcome& outcome);

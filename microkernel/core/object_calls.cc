@@ -103,7 +103,6 @@ Kernel::Outcome Kernel::reply_object(ObjectCall& call, Status status) {
     u64 ids[ObjectCall::kResultsMax]{};
     u8 count = 0;
     u32 length = 0;
-    header = {};
     if (status == Status::ok) {
         for (; count < call.result_count; ++count) {
             header.capabilities[count] = ids[count] = table.install_reserved(*call.results[count], nodes_).value;
@@ -153,7 +152,6 @@ Kernel::Restart Kernel::defer(ObjectCall& call, PendingQueue& waiters) {
 void Kernel::complete_deferred(Pending& pending, Status status) {
     Thread& caller = *pending.owner;
     --caller.deferred;
-    *reinterpret_cast<abi::MessageHeader*>(caller.ring.arena(pending.reply_offset)) = {};
     if (pending.answer != kNoAnswer) fill_answer(caller.ring.answers[pending.answer], status, {});
     complete(pending, status, {.offset = pending.reply_offset});
 }

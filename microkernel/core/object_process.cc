@@ -89,7 +89,7 @@ KernelResult<Kernel::Restart> Kernel::create_thread(ObjectCall& call, Process& p
         return restart;
     }
     const PhysicalAddress block = call.caller.prepared.address;
-    const u64 frames = u64{1} << order;
+    const u64 frames = call.caller.prepared.charged;
     call.payer().refund({.frames = frames});
     auto made = make_thread(process, geometry, params.priority, params.name, block);
     if (!made) {

@@ -28,6 +28,14 @@ struct RingGeometry {
     static constexpr u32 kEntriesMax = 512;  // bounds the search of CANCEL
 };
 
+// What stands in front of a call's message in its receiver's arena.
+inline void write_header(abi::MessageHeader& header, const Node& facet, u64 interface_id) {
+    header.badge = facet.badge;
+    header.interface_id = interface_id;
+    header.incarnation = facet.incarnation;
+    header.reserved = 0;
+}
+
 class Ring {
 public:
     // `region` is zeroed and belongs to the thread; `pending` has cq_entries elements, `received` too.

@@ -100,6 +100,7 @@ public:
         u32 min_complete{};
         bool chained{};        // the entry before this one had kLink
         bool chain_failed{};   // and did not succeed
+        bool in_registers{};   // the entry came in registers, and the completion may go there
         bool entry_valid{};    // `entry` was read and its operation restarts: what the user writes now is not looked at
         u64 woken{};           // by the WAKE that is being carried out
         Pending* chain{};      // the entry before has not completed: this one waits for it
