@@ -70,7 +70,11 @@ class Bench:
             return [figures.Value("boot.image_bytes", size, size, 1, "bytes")]
         if run.startswith("wall_"):
             return self._wall(run.removeprefix("wall_"))
-        case, = scenario.load(_HERE / "runs" / f"{run}.toml")
+        path = _HERE / "runs" / f"{run}.toml"
+        if not path.is_file():
+            self.problems.append(f"there is no runs/{path.name}: no program measures this yet")
+            return []
+        case, = scenario.load(path)
         return figures.read([text for _, text in self._boot(case, measured=True)])
 
     def _wall(self, firmware: str) -> list[figures.Value]:

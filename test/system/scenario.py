@@ -199,7 +199,8 @@ def _expand(data: dict) -> list[Case]:
     return [
         Case(
             scenario=data["name"], requirements=tuple(data["requirements"]), tier=data["tier"], cpus=cpus, memory=memory,
-            firmware=firmware, iommu=iommu, deadline=data["deadline"], sample=sample, devices=tuple(data["devices"]), image=wiring,
+            firmware=firmware, iommu=iommu, deadline=data["deadline"], sample=sample, devices=tuple(data["devices"]),
+            image=wiring,
             script=tuple((step["after"], step["type"]) for step in data["script"]),
             expect=tuple(line.replace("{cpus}", str(cpus)) for line in data["expect"]),
             refuse=tuple(data["refuse"]), exit=data["exit"], tests=data["tests"], canary=data["canary"],
