@@ -110,7 +110,8 @@ usize normalise_memory_map(std::span<MemoryRange> ranges) {
         edges[edge_count++] = range.start;
         edges[edge_count++] = range.end;
     }
-    std::ranges::sort(std::span{edges}.first(edge_count));
+    // With a comparison of our own: libc++ keeps the sort of plain integers in its library, which the kernel does not link.
+    std::ranges::sort(std::span{edges}.first(edge_count), [](u64 a, u64 b) { return a < b; });
 
     std::array<MemoryRange, 2 * kMemoryRangesMax> result;
     usize result_count = 0;

@@ -1,0 +1,59 @@
+// Off and restart. ACPI 6.5 §4.8.3.2 (PM1 control), §7.4.2 (\_Sx), §4.8.3.6 (reset register); 8042 for machines without one.
+
+#include "arch/x86_64/instructions.h"
+#include "arch/x86_64/machine.h"
+
+namespace capos::kernel::x86 {
+
+namespace {
+
+constexpr u16 kEmulatorExitPort = 0xf4;  // QEMU's isa-debug-exit
+constexpr u16 kKeyboardCommand = 0x64;
+constexpr u8 kPulseReset = 0xfe;
+constexpr unsigned kSleepTypeShift = 10;
+constexpr u16 kSleepEnable = 1 << 13;
+constexpr u8 kIoSpace = 1;
+constexpr u64 kSettleNs = 100'000'000;
+
+struct PowerControl {
+    bool exit_to_emulator{};
+    u16 control_port{};  // PM1a; 0 = none
+    std::optional<u8> soft_off_type;
+    std::optional<formats::Fadt::ResetRegister> reset_register;
+};
+constinit PowerControl power{};
+
+}  // namespace
+
+void set_exit_to_emulator() { power.exit_to_emulator = true; }
+
+void set_power(const Platform& platform) {
+    power.control_port = static_cast<u16>(platform.fadt.pm1a_control_port);
+    power.soft_off_type = platform.soft_off_type;
+    power.reset_register = platform.fadt.reset;
+}
+
+void power_off(Exit how) {
+    interrupts_off();
+    if (power.exit_to_emulator) out8(kEmulatorExitPort, static_cast<u8>(how));
+    if (how == Exit::orderly && power.control_port != 0 && power.soft_off_type) {
+        out16(power.control_port, static_cast<u16>(*power.soft_off_type << kSleepTypeShift | kSleepEnable));
+    }
+    halt_forever();
+}
+
+void reset() {
+    interrupts_off();
+    if (power.reset_register && power.reset_register->space == kIoSpace) {
+        out8(static_cast<u16>(power.reset_register->address), power.reset_register->value);
+        delay(Duration{kSettleNs});
+    }
+    out8(kKeyboardCommand, kPulseReset);
+    delay(Duration{kSettleNs});
+    // The processor resets when it cannot deliver an exception: an empty IDT, and an invalid opcode.
+    const u64 empty_table[2]{};
+    asm volatile("lidt %0; ud2" : : "m"(empty_table));
+    halt_forever();
+}
+
+}  // namespace capos::kernel::x86
