@@ -86,26 +86,46 @@ std::optional<abi::Completion> Ring::take(u64 user_data) {
 Result<abi::Completion, Status> Ring::perform(abi::Submission entry, u64 deadline_ns) {
     entry.user_data = private_id();
     if (!push(entry)) return fail(Status::overloaded);
-    u32 others = unread();
+    const Result<abi::Completion, Status> completion = await(entry.user_data, deadline_ns);
+    if (!completion && completion.error() == Status::timed_out) return fail(cancel_and_take(entry.user_data));
+    return completion;
+}
+
+// Enters until the completion is there. The entry was pushed last, or is with the kernel already.
+Result<abi::Completion, Status> Ring::await(u64 user_data, u64 deadline_ns) {
     while (true) {
-        const u32 wanted = others + 1 < cq_entries_ ? others + 1 : cq_entries_;
-        const Status status = enter(wanted, deadline_ns);
-        if (const std::optional<abi::Completion> completion = take(entry.user_data)) return *completion;
+        const u32 others = unread();
+        const Status status = enter(others + 1 < cq_entries_ ? others + 1 : cq_entries_, deadline_ns);
+        if (const std::optional<abi::Completion> completion = take(user_data)) return *completion;
         if (unsubmitted() != 0) {
             --sq_tail_;  // the kernel had no record for it: take it back
             return fail(Status::overloaded);
         }
-        if (status == Status::timed_out) return fail(cancel_and_take(entry.user_data));
-        others = unread();
+        if (status == Status::timed_out) return fail(Status::timed_out);
     }
 }
 
-// Ends a call that nobody waits for any more, so that its buffers are free when this returns. A CANCEL completes after what it
+// Ends an entry that nobody waits for any more, so that its buffers are free when this returns. A CANCEL completes after what it
 // cancels, so that waiting for one is waiting for both.
 Status Ring::cancel_and_take(u64 user_data) {
     const Result<abi::Completion, Status> cancelled = perform(entry::cancel(user_data));
     const std::optional<abi::Completion> completion = take(user_data);
     return cancelled && completion ? Status::timed_out : Status::overloaded;
+}
+
+Result<u64, Status> Ring::collect(abi::CapId notification, u64 deadline_ns) {
+    const u64 user_data = private_id();
+    if (!push(entry::tagged(entry::receive_signals(notification), user_data))) return fail(Status::overloaded);
+    const Result<abi::Completion, Status> first = await(user_data, deadline_ns);
+    if (!first) return fail(first.error() == Status::timed_out ? cancel_and_take(user_data) : first.error());
+    if (first->kind != static_cast<u8>(abi::CompletionKind::signal)) return fail(static_cast<Status>(first->status));
+    // The RECEIVE goes on until it is cancelled, and may have collected more.
+    u64 bits = first->token;
+    TRY(perform(entry::cancel(user_data)));
+    while (const std::optional<abi::Completion> next = take(user_data)) {
+        if (next->kind == static_cast<u8>(abi::CompletionKind::signal)) bits |= next->token;
+    }
+    return bits;
 }
 
 Result<void, Status> Ring::post(abi::Submission entry) {

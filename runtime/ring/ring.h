@@ -2,6 +2,7 @@
 //
 //      push, push, ...  ->  enter  ->  next, next, ...       batches: the caller matches completions by user data
 //      perform(entry)                                         one entry, and its completion
+//      collect(notification)                                  its bits, waiting for them
 //      post(entry)                                            one entry that is silent on success
 //
 // One Ring per region, used by its own thread only. No allocation. User data with bit 63 set belongs to perform and post; all
@@ -69,6 +70,8 @@ public:
     // Submits it with a user data of its own and waits for its completion; cancels it when the deadline passes first. Errors:
     // overloaded when the ring has no room; timed_out. How the entry itself ended is the completion's status.
     Result<abi::Completion, Status> perform(abi::Submission entry, u64 deadline_ns = kNoDeadline);
+    // Collects the bits of a notification once, waiting until there are some. Errors: as perform, and the status of the RECEIVE.
+    Result<u64, Status> collect(abi::CapId notification, u64 deadline_ns = kNoDeadline);
     // For RETURN, RELEASE, FINISH, SIGNAL and WAKE, which complete only when they fail. Errors: what the kernel said; overloaded.
     Result<void, Status> post(abi::Submission entry);
 
@@ -97,6 +100,7 @@ private:
     void set_taken(u32 index, bool value);
     u32 slot(u32 index) const { return index & (cq_entries_ - 1); }
     void advance();
+    Result<abi::Completion, Status> await(u64 user_data, u64 deadline_ns);
     Status cancel_and_take(u64 user_data);
 
     abi::RingHeader* header_{};

@@ -171,6 +171,46 @@ TEST_CASE("a deadline cancels the entry and leaves nothing of it behind") {
     CHECK(ring.unread() == 0);
 }
 
+TEST_CASE("collect waits for bits, ends its RECEIVE, and loses none") {
+    FakeKernel kernel;
+    Ring ring = attach(kernel);
+    u64 receive{};
+    kernel.on_submission = [&](const abi::Submission& entry) {
+        if (entry.opcode == entry::code(abi::Opcode::receive)) {
+            receive = entry.user_data;
+            return;
+        }
+        CHECK(entry.argument == receive);
+        kernel.post({.user_data = receive, .token = 4, .kind = static_cast<u8>(abi::CompletionKind::signal)});
+        kernel.post({.user_data = receive, .status = static_cast<u16>(Status::cancelled)});
+        kernel.complete(entry);
+    };
+    kernel.on_wait = [&] {
+        return kernel.post({.user_data = receive, .token = 1, .kind = static_cast<u8>(abi::CompletionKind::signal)}), true;
+    };
+    CHECK(ring.collect(CapId{3}).value_or(0) == 5);
+    CHECK(ring.unread() == 0);
+
+    kernel.on_submission = [&](const abi::Submission& entry) { kernel.complete(entry, Status::wrong_interface); };
+    CHECK(ring.collect(CapId{3}).error() == Status::wrong_interface);
+}
+
+TEST_CASE("collect leaves nothing behind when the deadline passes") {
+    FakeKernel kernel;
+    Ring ring = attach(kernel);
+    abi::Submission receive{};
+    kernel.on_submission = [&](const abi::Submission& entry) {
+        if (entry.opcode == entry::code(abi::Opcode::receive)) {
+            receive = entry;
+            return;
+        }
+        kernel.complete(receive, Status::cancelled);
+        kernel.complete(entry);
+    };
+    CHECK(ring.collect(CapId{3}, 1000).error() == Status::timed_out);
+    CHECK(ring.unread() == 0);
+}
+
 TEST_CASE("an entry that is silent on success reports its failure") {
     FakeKernel kernel;
     Ring ring = attach(kernel);
