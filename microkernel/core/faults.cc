@@ -7,10 +7,13 @@ namespace capos::kernel {
 namespace {
 
 constexpr u8 kPageFault = 14;
-enum ErrorCode : u64 { kWriteAccess = 1 << 1, kReserved = 1 << 3, kFetch = 1 << 4 };  // SDM vol. 3A §4.7
+// SDM vol. 3A §4.7.
+enum ErrorCode : u64 { kPresent = 1 << 0, kWriteAccess = 1 << 1, kUser = 1 << 2, kReserved = 1 << 3, kFetch = 1 << 4 };
 
 bool allows(Access access, u64 error_code) {
     if ((error_code & kReserved) != 0) return false;
+    // An access that the processor made as supervisor, for an instruction of the user: SMAP refuses it however often it is tried.
+    if ((error_code & (kPresent | kUser)) == kPresent) return false;
     if ((error_code & kWriteAccess) != 0) return access == Access::read_write;
     if ((error_code & kFetch) != 0) return access == Access::read_execute;
     return true;

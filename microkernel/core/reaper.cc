@@ -28,7 +28,7 @@ bool Kernel::reap_step(u32& units) {
     for (Object* object = consequences_.dead.pop_front(); object != nullptr; object = consequences_.dead.pop_front()) {
         const u32 before = units;
         if (reap(*object, units)) return true;
-        consequences_.dead.push_back(*object);
+        consequences_.reap(*object);  // a process whose last capability has gone puts itself there
         if (units != before) return true;
         if (object == last) return false;
         if (last == nullptr) last = object;
