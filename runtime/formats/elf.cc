@@ -92,8 +92,8 @@ Result<ElfImage, ElfError> parse_elf(Bytes bytes) {
     image.program_header_count = header.program_header_count;
 
     for (u16 i = 0; i < header.program_header_count; ++i) {
+        // Can't wrap around: the headers before this one were found in the file.
         const u64 offset = header.program_header_offset + u64{i} * sizeof(ProgramHeader);
-        if (offset < header.program_header_offset) return fail(ElfError::truncated);
         const auto program = file.read<ProgramHeader>(offset);
         if (!program) return fail(ElfError::truncated);
         if (program->type == kInterpreter) return fail(ElfError::needs_interpreter);

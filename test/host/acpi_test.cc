@@ -100,6 +100,18 @@ TEST_CASE("an ACPI table with a hostile length, place or checksum is refused") {
     }
 }
 
+TEST_CASE("an ACPI table with any byte changed is refused") {
+    AcpiMemory memory;
+    const u64 address = memory.add(FadtSpec{}.build());
+    for (u64 at = address; at < memory.bytes().size(); ++at) {
+        for (const std::byte change : {std::byte{0x01}, std::byte{0x80}}) {
+            AcpiMemory copy = memory;
+            copy.bytes()[at] ^= change;
+            CHECK_FALSE(read_acpi_table(address, copy.reader()));
+        }
+    }
+}
+
 TEST_CASE("one bad ACPI table makes finding them an error, and there are at most 64") {
     AcpiMemory memory;
     const u64 table = memory.add(McfgBuilder{}.build());
@@ -144,6 +156,7 @@ TEST_CASE("a MADT entry that is cut short or has no length is refused") {
     }
     for (const u8 length : {u8{0}, u8{1}}) {
         CHECK(madt_error(MadtBuilder{}.entry(0, ByteVector(6), length)) == AcpiError::bad_entry);
+        CHECK(madt_error(MadtBuilder{}.entry(200, ByteVector(6), length)) == AcpiError::bad_entry);
     }
     CHECK(madt_error(MadtBuilder{}.entry(0, ByteVector(6), u8{9})) == AcpiError::truncated);
     CHECK(madt_error(MadtBuilder{}.entry(200, ByteVector(3))) == std::nullopt);  // unknown kinds are skipped
@@ -213,8 +226,10 @@ TEST_CASE("a DMAR whose entries or scopes leave their bounds is refused") {
     for (usize size = 0; size < good.size(); ++size) {
         if (size != 48) CHECK(error_of(parse_dmar(cut(good, size))) == AcpiError::truncated);
     }
-    CHECK(dmar_error(DmarBuilder{}.entry(0, {}, u16{3})) == AcpiError::bad_entry);
-    CHECK(dmar_error(DmarBuilder{}.entry(0, {}, u16{0})) == AcpiError::bad_entry);
+    for (const u16 length : {u16{0}, u16{1}, u16{2}, u16{3}}) {
+        CHECK(dmar_error(DmarBuilder{}.entry(0, {}, length)) == AcpiError::bad_entry);
+        CHECK(dmar_error(DmarBuilder{}.entry(7, {}, length)) == AcpiError::bad_entry);
+    }
     CHECK(dmar_error(DmarBuilder{}.entry(0, ByteVector(11))) == AcpiError::bad_entry);
     CHECK(dmar_error(DmarBuilder{}.entry(1, ByteVector(19))) == AcpiError::bad_entry);
     CHECK(dmar_error(DmarBuilder{}.unit(0, 0, true)) == AcpiError::bad_entry);

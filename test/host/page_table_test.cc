@@ -126,7 +126,7 @@ TEST_CASE("each page table write leaves every address either old or new, through
     std::mt19937_64 random{9};
     Fixture f;
     Model model;
-    for (int round = 0; round < 4000; ++round) {
+    for (int round = 0; round < 1200; ++round) {
         const u64 size = random() % 8 != 0 ? kPageBytes : random() % 3 != 0 ? k2M : k1G;
         const u64 region = (random() % 3) * (u64{1} << 39) + (random() % 3) * k1G + (random() % 3) * k2M;
         const u64 address = (region + random() % 4 * kPageBytes) / size * size;
@@ -275,7 +275,7 @@ TEST_CASE("the processor never has a reason to write to a page table entry") {
 
 TEST_CASE("the worst case of tables is never less than a mapping takes") {
     std::mt19937_64 random{11};
-    for (int round = 0; round < 300; ++round) {
+    for (int round = 0; round < 150; ++round) {
         const u64 near =
             (random() % 4 + 1) * (random() % 2 != 0 ? k1G : u64{1} << 39);  // just before a boundary, or anywhere
         const VirtualAddress start{(near - random() % 600 * kPageBytes) & ~(kPageBytes - 1)};

@@ -68,8 +68,9 @@ def run_once(binary: Path, waiting: dict[str, Case]) -> list[tuple[Result, str]]
         names, report = Path(folder) / "names", Path(folder) / "report.xml"
         names.write_text("".join(re.sub(r"([,\\\[])", r"\\\1", name) + "\n" for name in waiting))  # as Catch2 wants patterns
         start = time.monotonic()
-        child = subprocess.Popen([binary, "-r", "xml", "-d", "yes", "-f", names, "-o", report], stdout=subprocess.PIPE,
-                                 stderr=subprocess.STDOUT, text=True, errors="replace")
+        # A test that checks nothing fails too.
+        command = [binary, "-r", "xml", "-d", "yes", "-w", "NoAssertions", "-f", names, "-o", report]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         try:
             output, _ = child.communicate(timeout=_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -81,11 +82,18 @@ def run_once(binary: Path, waiting: dict[str, Case]) -> list[tuple[Result, str]]
     if broken is None and not ran:
         broken = next(iter(waiting))  # it never came to a test: the first one takes the blame, the next round goes on
     if broken in waiting and broken not in [name for _, name in ran]:
-        tail = "\n".join(output.strip().splitlines()[-_LINES_SHOWN:])
-        message = f"the test ended its process (status {child.returncode})\n{tail}"
+        message = f"the test ended its process (status {child.returncode})\n{last_words(output)}"
         case = waiting[broken]
         ran.append((Result(case.shown, _KIND, "failed", time.monotonic() - start, list(case.requirements), message), broken))
     return ran
+
+
+def last_words(output: str) -> str:
+    """A sanitizer's report from its first line, or the end of what was printed."""
+    lines = output.strip().splitlines()
+    reports = [i for i, line in enumerate(lines) if "ERROR: " in line or "runtime error: " in line]
+    first = reports[0] if reports else max(len(lines) - _LINES_SHOWN, 0)
+    return "\n".join(lines[first:first + _LINES_SHOWN])
 
 
 def read_report(text: str) -> tuple[list[tuple[str, xml.Element]], str | None]:
@@ -109,7 +117,7 @@ def outcome(case: Case, element: xml.Element) -> Result:
     overall = element.find("OverallResult")
     passed = overall is not None and overall.get("success") == "true"
     seconds = float(overall.get("durationInSeconds", 0)) if overall is not None else 0.0
-    message = "" if passed else "\n".join(list(complaints(element))[:_LINES_SHOWN])
+    message = "" if passed else "\n".join(list(complaints(element))[:_LINES_SHOWN]) or "it checks nothing"
     return Result(case.shown, _KIND, "passed" if passed else "failed", seconds, list(case.requirements), message)
 
 
