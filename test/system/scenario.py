@@ -112,7 +112,7 @@ _SCENARIO = _MATRIX | {
     "run": _filled(_list(_table(_MATRIX))),
 }
 _DEFAULTS = {
-    "tier": "commit", "cpus": [1], "memory": [512], "firmware": ["bios"], "iommu": [True], "deadline": 60,
+    "tier": "commit", "cpus": [1], "memory": [512], "firmware": ["bios"], "iommu": [True], "deadline": 120,
     "samples": 1,
     "requirements": [], "devices": [], "script": [], "expect": [], "refuse": list(DEFAULT_REFUSE), "exit": "alive",
     "tests": 0, "canary": False,
