@@ -48,7 +48,8 @@ private:
         const Declaration* declaration = source_.find(path);
         if (declaration == nullptr) return refuse(path, what + " is not in the text where the compiler says it is");
         if (declaration->doc.empty()) return refuse(path, what + " has no comment behind it");
-        if (comment_text(doc) != declaration->doc) refuse(path, what + " got another comment from the compiler than the text shows");
+        if (comment_text(doc) == declaration->doc) return;
+        refuse(path, what + " got another comment from the compiler than the text shows");
     }
 
     void check_method(const Interface& interface, const Method& method) {

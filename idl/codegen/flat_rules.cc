@@ -11,7 +11,7 @@ namespace capos::codegen {
 namespace {
 
 // What the generated structs call their own members and locals.
-constexpr std::array<std::string_view, 4> kTakenNames = {"decode", "encode", "out", "writer"};
+constexpr auto kTakenNames = std::to_array<std::string_view>({"decode", "encode", "visit", "out", "writer", "visitor"});
 
 class Checker {
 public:

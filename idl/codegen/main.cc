@@ -76,8 +76,8 @@ bool write_text(const std::string& path, const std::string& text) {
     return static_cast<bool>(stream);
 }
 
-int report(const Problems& problems) {
-    for (const Problem& problem : problems.all()) {
+int report(Problems& problems) {
+    for (const Problem& problem : problems.sorted()) {
         std::cerr << problem.file << ':' << problem.line << ": " << problem.text << '\n';
     }
     return kRefused;

@@ -11,9 +11,10 @@ namespace {
 
 constexpr const char* kPreamble[] = {
     "//",
-    "// The messages of the kernel's objects: one struct for each interface and method. `decode` checks everything (idl/flat.h",
-    "// says what) and its views point into the message. `encode` returns the bytes written, a multiple of 8, or 0 for no room.",
-    "// kBytesMin is the size without the contents of Text and Data; kCapabilities counts the capability fields, in their order.",
+    "// The messages of the kernel's objects: one struct for each interface and method. `decode` checks everything; idl/flat.h",
+    "// says what. Its views point into the message. `encode` returns the bytes written, a multiple of 8, or 0 for no room.",
+    "// kBytesMin is the size without the contents of Text and Data; kCapabilities counts the capability fields. `visit`",
+    "// calls back with name and value of each field, for traces and tests.",
     "#pragma once",
     "",
     "#include <cstddef>",
@@ -157,11 +158,34 @@ private:
         for (const Field& field : one.fields) line(4, write_statement(field));
         line(4, "return writer.finish();");
         line(3, "}");
+        line(0, "");
+        visit(one);
         line(2, "};");
+    }
+
+    void visit(const Struct& one) {
+        line(3, "template <typename Visitor>");
+        if (one.fields.empty()) return line(3, "void visit(Visitor&&) const {}");
+        line(3, "void visit(Visitor&& visitor) const {");
+        for (const Field& field : one.fields) line(4, concat("visitor(\"", field.name, "\", ", snake_case(field.name), ");"));
+        line(3, "}");
     }
 
     std::string out_;
 };
+
+// A type list, for what treats all methods alike.
+std::string method_list(const std::vector<File>& files) {
+    std::string list;
+    for (const File& file : files) {
+        for (const Interface& interface : file.interfaces) {
+            for (const Method& method : interface.methods) {
+                list += concat(list.empty() ? "" : ",", "\n    ", interface.name, "::", pascal_case(method.name));
+            }
+        }
+    }
+    return list;
+}
 
 }  // namespace
 
@@ -177,6 +201,10 @@ std::string emit_messages(const std::vector<File>& files) {
     for (const File& file : files) {
         for (const Interface& one : file.interfaces) emitter.interface(one);
     }
+    emitter.line(0, "");
+    emitter.line(0, "// Every method, for what treats all of them alike.");
+    emitter.line(0, "template <template <typename...> typename List>");
+    emitter.line(0, concat("using AllMethods = List<", method_list(files), ">;"));
     emitter.line(0, "");
     emitter.line(0, "}  // namespace capos::idl");
     return emitter.take();

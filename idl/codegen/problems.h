@@ -1,7 +1,9 @@
 // problems.h - what is wrong with a schema. Every problem is collected and reported, not only the first one.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "abi/types.h"
@@ -18,7 +20,12 @@ class Problems {
 public:
     void add(std::string file, u32 line, std::string text) { all_.push_back({std::move(file), line, std::move(text)}); }
     bool empty() const { return all_.empty(); }
-    const std::vector<Problem>& all() const { return all_; }
+
+    // In the order of the files' lines.
+    const std::vector<Problem>& sorted() {
+        std::ranges::sort(all_, {}, [](const Problem& problem) { return std::tie(problem.file, problem.line, problem.text); });
+        return all_;
+    }
 
 private:
     std::vector<Problem> all_;

@@ -63,11 +63,20 @@ private:
             const std::string name = prefix + text(nested.getName());
             switch (node.which()) {
                 case Node::INTERFACE: file.interfaces.push_back(interface(node, name)); break;
-                case Node::STRUCT: file.structs.push_back(structure(node, name)); break;
+                case Node::STRUCT: add_struct(file, node, name); break;
                 case Node::ENUM: file.enums.push_back(enumeration(node, name)); break;
                 default: break;  // annotations and constants have no representation of ours
             }
             add_nested(file, node, name + ".");
+        }
+    }
+
+    // Groups follow the struct that holds them, as structs of their own: their fields are declarations like any other.
+    void add_struct(File& file, Node::Reader node, const std::string& name) const {
+        file.structs.push_back(structure(node, name));
+        for (const auto field : node.getStruct().getFields()) {
+            const auto group = field.isGroup() ? nodes_.find(field.getGroup().getTypeId()) : nodes_.end();
+            if (group != nodes_.end()) add_struct(file, group->second, name + "." + text(field.getName()));
         }
     }
 

@@ -1,4 +1,4 @@
-// text.h - taking strings apart and putting them together. libstdc++ 12, which the tool shares with libcapnp, has no std::format.
+// text.h - taking strings apart and putting them together. libstdc++ 12, which libcapnp ties us to, has no std::format.
 #pragma once
 
 #include <sstream>
