@@ -18,7 +18,7 @@ namespace capos::kernel {
 
 namespace {
 
-constexpr u64 kMemoryMin = 64 << 20;
+constexpr u64 kMemoryMin = 48 << 20;
 constexpr u64 kMemoryMax = x86::kDirectMapEnd - x86::kDirectMap;
 // Pools of kernel objects and capability nodes: one of each for 64 KiB of memory, touched only as they are used.
 constexpr u64 kFramesPerObject = 16;
@@ -246,9 +246,9 @@ extern "C" [[noreturn]] void kernel_main(u32 magic, u32 information, u64 tsc_at_
     const auto started = start_init(kernel, machine.information.modules());
     kernel.lock.release();
     if (!started) refuse(started.error().subject, started.error().reason);
-    x86::release_processors();
     log(LogLevel::info, "boot") << "kernel_to_user " << x86::read_tsc() - tsc_at_entry << " ticks, kernel memory "
                                 << (machine.kernel_bytes.value >> 10) << " KiB";
+    x86::release_processors();  // from here on the log and all else needs the lock
     x86::x86_start_cpu();
 }
 

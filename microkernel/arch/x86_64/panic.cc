@@ -24,10 +24,11 @@ constexpr unsigned kFramesMax = 32;
 
 LogLine line() { return log(LogLevel::error, "panic"); }
 
-void print_address(const char* what, u64 address) {
+// `inside` is an address in the function: a return address may be the first one of the next function.
+void print_address(const char* what, u64 address, u64 inside) {
     LogLine out = line();
     out << what << VirtualAddress{address};
-    if (const std::optional<Symbol> symbol = symbol_at(address)) {
+    if (const std::optional<Symbol> symbol = symbol_at(inside)) {
         out << " " << symbol->name << "+" << Hex{address - symbol->address};
     }
 }
@@ -54,7 +55,7 @@ void print_backtrace(u64 frame) {
     for (unsigned i = 0; i < kFramesMax; ++i) {
         if (!kernel_readable(VirtualAddress{frame}) || !kernel_readable(VirtualAddress{frame + 8})) return;
         const u64 next = *reinterpret_cast<const u64*>(frame), address = *reinterpret_cast<const u64*>(frame + 8);
-        print_address("  from ", address);
+        print_address("  from ", address, address - 1);
         if (next <= frame) return;
         frame = next;
     }
@@ -101,7 +102,7 @@ struct Source {
     line() << reason << detail << ", on the CPU with local APIC id " << self;
     if (source.file != nullptr) line() << "at " << source.file << ":" << source.line;
     if (frame != nullptr) print_registers(*frame);
-    if (frame != nullptr) print_address("at ", frame->rip);
+    if (frame != nullptr) print_address("at ", frame->rip, frame->rip);
     print_backtrace(frame != nullptr ? frame->rbp : reinterpret_cast<u64>(__builtin_frame_address(0)));
     line() << "the machine has stopped";
     power_off(Exit::fatal);

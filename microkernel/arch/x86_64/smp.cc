@@ -7,7 +7,7 @@
 //      clock rounds                <------------->
 //      state = accepted / refused  -------------->
 //      ... Kernel is made ...
-//      released = true             --------------> x86_start_cpu
+//      released = true; IPI        --------------> x86_start_cpu
 //
 // The low-memory page of the trampoline is mapped executable only meanwhile, and never handed to the allocator.
 
@@ -176,7 +176,10 @@ u32 start_processors(const formats::Madt& madt, std::span<CpuLocal> locals, std:
     return running;
 }
 
-void release_processors() { released.store(true, std::memory_order_release); }  // pairs with x86_processor_main()
+void release_processors() {
+    released.store(true, std::memory_order_release);  // pairs with x86_processor_main()
+    for (u32 index = 1; index < table.count(); ++index) port::send_ipi(CpuId{index});
+}
 
 extern "C" [[noreturn]] void x86_processor_main(Start& offer) {
     State expected = State::offered;
@@ -193,7 +196,8 @@ extern "C" [[noreturn]] void x86_processor_main(Start& offer) {
     local.loaded_cr3 = kernel_table().root().value;
     offer.state.store(State::none, std::memory_order_release);  // pairs with start_processor()
 
-    while (!released.load(std::memory_order_acquire)) pause();  // pairs with release_processors()
+    while (!released.load(std::memory_order_acquire)) wait_for_interrupt();  // pairs with release_processors()
+    local.kick = false;
     port::flush_all();  // the trampoline's page is no longer mapped
     x86_start_cpu();
 }
