@@ -56,6 +56,16 @@ public:
         return result.status();
     }
 
+    // The shortest way to call, and to answer and wait for the next call: the entry goes in registers, and its completion may come
+    // back in them. Only without capabilities, and with at most abi::kRegisterCallBytesMax of payload. Returns the oldest completion;
+    // nothing when the kernel had no record for the entry, or the deadline passed.
+    std::optional<abi::Completion> call_in_registers(const abi::Submission& call, u64 deadline_ns = kNoDeadline) {
+        return first_of(enter_with_call(call, deadline_ns));
+    }
+    std::optional<abi::Completion> reply_in_registers(const abi::Submission& reply, u64 deadline_ns = kNoDeadline) {
+        return first_of(enter_with_reply(reply, deadline_ns));
+    }
+
     // --- completions ---
     // Includes those that were taken out of order and still occupy their slots.
     u32 unread() const {
@@ -95,6 +105,10 @@ public:
 private:
     Ring() = default;
 
+    std::optional<abi::Completion> first_of(const RegisterResult& entered) {
+        if (entered.result.in_registers()) return entered.completion;
+        return next();
+    }
     u64 private_id() { return kPrivate | ++private_ids_; }
     bool taken(u32 index) const { return (taken_[slot(index) / 64] >> slot(index) % 64 & 1) != 0; }
     void set_taken(u32 index, bool value);

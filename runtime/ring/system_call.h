@@ -11,6 +11,14 @@ inline constexpr u64 kNoDeadline = ~u64{0};
 // Submits entries of the calling thread's ring and waits until `min_complete` completions are unread or the deadline passes.
 abi::EnterResult enter(u32 to_submit, u32 min_complete, u64 deadline_ns);
 
+// One entry in registers instead of the queue, and the wait for one completion (abi/ring.h): a CALL, or a RETURN with kProvide.
+struct RegisterResult {
+    abi::EnterResult result;
+    abi::Completion completion;  // when result.in_registers()
+};
+RegisterResult enter_with_call(const abi::Submission& call, u64 deadline_ns);
+RegisterResult enter_with_reply(const abi::Submission& reply, u64 deadline_ns);
+
 // Ends the calling thread; the last one ends the process.
 [[noreturn]] void exit(u64 code);
 

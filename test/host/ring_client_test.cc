@@ -171,6 +171,18 @@ TEST_CASE("a deadline cancels the entry and leaves nothing of it behind") {
     CHECK(ring.unread() == 0);
 }
 
+TEST_CASE("an entry in registers leaves the queue alone and gives the oldest completion") {
+    FakeKernel kernel;
+    Ring ring = attach(kernel);
+    REQUIRE(ring.push(entry::tagged(entry::nop(), 1)));
+    const auto completion = ring.call_in_registers(entry::tagged(entry::call(CapId{1}, 2, 3, {}, {}), 9));
+    REQUIRE(completion);
+    CHECK(completion->user_data == 9);
+    CHECK(ring.unsubmitted() == 1);
+    kernel.records = 0;
+    CHECK_FALSE(ring.reply_in_registers(entry::reply(4, {})));
+}
+
 TEST_CASE("collect waits for bits, ends its RECEIVE, and loses none") {
     FakeKernel kernel;
     Ring ring = attach(kernel);

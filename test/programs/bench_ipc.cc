@@ -1,246 +1,247 @@
-// Figures of rings and calls (issue budgets: test/bench/figures.toml). Client and server are two processes in different address
-// spaces; what both sides do with their rings is part of each figure.
+// What the kernel's operations cost, in guest instructions: from the user's side, the handling of its ring included. Run on one CPU
+// under `-icount shift=0`; client and server are in different address spaces, with equal priorities.
 
-#include "runtime/ring/registers.h"
-#include "support/child.h"
-#include "support/figures.h"
+#include "support/echo.h"
+#include "support/measure.h"
 
 namespace capos::test {
 
 namespace {
 
-namespace entry = runtime::entry;
-using runtime::ArenaRange;
+using namespace runtime;
 
-constexpr u64 kInterface = 0x8f3a'90c1'd2e4'5b67;  // any: the endpoint passes it on
-constexpr u32 kHeader = sizeof(abi::MessageHeader);
-constexpr u32 kSmall = 64, kPage = 4096;
-constexpr u32 kBatch = 32;
-constexpr u64 kQuit = 1;  // badge of the facet that ends a server
-
-// --- servers ---
-
-struct Receiving {
-    ArenaRange answer;
-    bool good;
-};
-
-Receiving start_receiving(Environment& environment, u32 payload, u8 buffers) {
-    Ring& ring = environment.ring;
-    const u32 each = kHeader + payload;
-    const auto area = ring.reserve(each * buffers), answer = ring.reserve(payload);
-    if (!area || !answer) return {{}, false};
-    ring.push(entry::receive_calls(capability<idl::Receiver>(environment, "receiver"),
-                                   {.count = buffers, .first_offset = area->offset, .bytes_each = each}));
-    return {{answer->offset, payload}, true};
-}
-
-u64 serve_by_ring(Environment& environment, u32 payload, u8 buffers) {
-    Ring& ring = environment.ring;
-    const Receiving receiving = start_receiving(environment, payload, buffers);
-    if (!receiving.good) return 1;
-    while (true) {
-        (void)ring.enter(1);
-        while (const auto call = ring.next()) {
-            if (call->kind != static_cast<u8>(abi::CompletionKind::call)) return 2;
-            const bool quit = ring.message_header(*call).badge == kQuit;
-            ring.push(entry::reply(call->token, {.payload = {receiving.answer.offset, call->length}}));
-            if (quit) {
-                (void)ring.enter();
-                return 0;
-            }
-        }
-    }
-}
-
-u64 small_server(Environment& environment) { return serve_by_ring(environment, kSmall, 8); }
-u64 page_server(Environment& environment) { return serve_by_ring(environment, kPage, 2); }
-u64 batch_server(Environment& environment) { return serve_by_ring(environment, kSmall, kBatch); }
-
-u64 register_server(Environment& environment) {
-    Ring& ring = environment.ring;
-    const Receiving receiving = start_receiving(environment, kSmall, 8);
-    if (!receiving.good) return 1;
-    (void)ring.enter(1);
-    auto call = ring.next();
-    while (call && call->kind == static_cast<u8>(abi::CompletionKind::call)) {
-        if (ring.message_header(*call).badge == kQuit) {
-            ring.push(entry::reply(call->token, {}));
-            (void)ring.enter();
-            return 0;
-        }
-        call = runtime::reply_in_registers(ring, call->token, {receiving.answer.offset, call->length});
-    }
-    return 2;
-}
-
-// Answers each signal with one.
-u64 signal_server(Environment& environment) {
-    Ring& ring = environment.ring;
-    const CapId answer = capability<idl::Notification>(environment, "answer");
-    ring.push(entry::receive_signals(capability<idl::Notification>(environment, "question")));
-    while (true) {
-        (void)ring.enter(1);
-        while (const auto signal = ring.next()) {
-            if (signal->kind != static_cast<u8>(abi::CompletionKind::signal)) return 1;
-            ring.push(entry::signal(answer, 1));
-            if ((signal->token & 2) != 0) {
-                (void)ring.enter();
-                return 0;
-            }
-        }
-    }
-}
-
-// Notes the time without end, where the program can read it.
-constexpr u64 kClockPage = 0x6000'0000;
-u64 hog(Environment&) {
-    auto* word = reinterpret_cast<u64*>(kClockPage);
-    while (true) __atomic_store_n(word, read_tsc(), __ATOMIC_RELAXED);
-}
-
-// --- the client ---
-
-struct Connection {
-    Child server;
-    CapId endpoint, facet, quit;
-};
-
-Expected<Connection> connect(World& world, const Image& image, std::string_view name, ChildFunction function, ChildOptions options) {
-    const CapId endpoint = TRY(create_endpoint(world.caller, world.account));
-    const CapId facet = TRY(mint(world.caller, endpoint, 7)), quit = TRY(mint(world.caller, endpoint, kQuit));
-    const CapId receiver = TRY(make_receiver(world.caller, endpoint));
-    Child server = TRY(Child::create(world, image, name, function, {{"receiver", idl::Receiver::kInterfaceId, receiver}}, options));
-    release(world.caller, receiver);
-    return Connection{std::move(server), endpoint, facet, quit};
-}
+constexpr usize kRuns = 500;
+constexpr usize kWarmUp = 20;
+constexpr u32 kHeaderBytes = sizeof(abi::MessageHeader);
+constexpr u8 kPriority = 20;
 
 class Bench {
 public:
-    Bench(World& world, const Image& image, ArenaRange params, ArenaRange reply)
-        : world_{world}, ring_{world.ring}, image_{image}, figures_{world}, params_{params}, reply_{reply} {}
+    Bench(World& world, const Image& image) : world_{world}, ring_{world.ring}, image_{image} {
+        Samples samples;
+        for (usize i = 0; i < kRuns; ++i) {
+            const u64 begin = ticks();
+            samples.add(ticks() - begin);
+        }
+        overhead_ = samples.least();
+    }
 
-    Expected<void> run() {
-        rings();
-        figures_.measure("ipc.object_call", [&] { (void)now(world_.caller, world_.clock); });
-        TRY(calls("ipc.call_64", "small", small_server, kSmall));
-        TRY(calls("ipc.call_4096", "page", page_server, kPage));
-        TRY(batch());
-        TRY(in_registers());
-        TRY(signals());
-        TRY(interrupts());
-        return done;
+    void run() {
+        enter();
+        nop();
+        object_call();
+        calls();
+        wake();
+        map();
+        fault();
+        interrupt();
+        thread();
+        process();
     }
 
 private:
-    static constexpr ChildOptions kServer{.priority = 20, .region_bytes = 64 << 10, .submission_entries = 64, .completion_entries = 128};
+    // Measures `operation`, which does `divisor` operations at once.
+    template <typename Operation>
+    void measure(std::string_view name, Operation&& operation, u64 divisor = 1, usize runs = kRuns) {
+        Samples samples;
+        for (usize i = 0; i < kWarmUp; ++i) operation();
+        for (usize i = 0; i < runs; ++i) {
+            const u64 begin = ticks();
+            operation();
+            samples.add(ticks() - begin);
+        }
+        samples.report(world_, name, overhead_, divisor);
+    }
 
-    void rings() {
-        figures_.measure("ipc.enter", [&] { (void)ring_.enter(); });
-        figures_.measure("ipc.nop", [&] {
-            ring_.push(entry::nop());
+    void enter() {
+        measure("ipc.enter", [&] { (void)ring_.enter(); });
+    }
+
+    void nop() {
+        measure("ipc.nop", [&] {
+            (void)ring_.push(entry::nop());
             (void)ring_.enter(1);
             (void)ring_.next();
         });
-        figures_.measure("ipc.nop_batch32", [&] {
-            for (u32 i = 0; i < kBatch; ++i) ring_.push(entry::nop());
+        constexpr u32 kBatch = 32;
+        measure("ipc.nop_batch32", [&] {
+            for (u32 i = 0; i < kBatch; ++i) (void)ring_.push(entry::nop());
             (void)ring_.enter(kBatch);
-            for (u32 i = 0; i < kBatch; ++i) (void)ring_.next();
+            while (ring_.next()) {
+            }
         }, kBatch);
     }
 
-    void call(CapId facet, u32 bytes) {
-        ring_.push(entry::call(facet, kInterface, 3, {.payload = {params_.offset, bytes}}, {.buffer = {reply_.offset, kHeader + bytes}}));
+    void object_call() {
+        measure("ipc.object_call", [&] { (void)world_.caller.call<idl::Clock::Now>(world_.clock); });
     }
 
-    void one_call(CapId facet, u32 bytes) {
-        call(facet, bytes);
-        (void)ring_.enter(1);
-        (void)ring_.next();
-    }
-
-    void end(Connection& connection, std::string_view name) {
-        one_call(connection.quit, 0);
-        world_.check(name, connection.server.wait_for_end(world_) && !connection.server.state(world_).crashed);
-        connection.server.release(world_);
-    }
-
-    Expected<void> calls(std::string_view figure, std::string_view name, ChildFunction server, u32 bytes) {
-        Connection connection = TRY(connect(world_, image_, name, server, kServer));
-        figures_.measure(figure, [&] { one_call(connection.facet, bytes); });
-        end(connection, name);
-        return done;
-    }
-
-    Expected<void> batch() {
-        Connection connection = TRY(connect(world_, image_, "batch", batch_server, kServer));
-        figures_.measure("ipc.call_batch32", [&] {
-            for (u32 i = 0; i < kBatch; ++i) call(connection.facet, kSmall);
-            (void)ring_.enter(kBatch);
-            for (u32 i = 0; i < kBatch; ++i) (void)ring_.next();
-        }, kBatch);
-        end(connection, "batch");
-        return done;
-    }
-
-    Expected<void> in_registers() {
-        Connection connection = TRY(connect(world_, image_, "registers", register_server, kServer));
-        const runtime::RegisterCall one{.target = connection.facet,
-                                        .interface_id = kInterface,
-                                        .method = 3,
-                                        .params = {params_.offset, kSmall},
-                                        .reply = {reply_.offset, kHeader + kSmall}};
-        figures_.measure("ipc.call_64_registers", [&] { (void)runtime::call_in_registers(ring_, one); });
-        end(connection, "registers");
-        return done;
-    }
-
-    Expected<void> signals() {
-        const CapId question = TRY(create_notification(world_.caller, world_.account));
-        const CapId answer = TRY(create_notification(world_.caller, world_.account));
-        Child server = TRY(Child::create(world_, image_, "signals", signal_server,
-                                         {{"question", idl::Notification::kInterfaceId, question},
-                                          {"answer", idl::Notification::kInterfaceId, answer}}, kServer));
-        constexpr u64 kTag = 77;
-        ring_.push(entry::tagged(entry::receive_signals(answer), kTag));
-        (void)ring_.enter();
-        const auto round = [&](u64 bits) {
-            ring_.push(entry::signal(question, bits));
+    void call(std::string_view name, const Echo& echo, u32 bytes) {
+        const auto entry = echo_call(echo.facet, {params_.offset, bytes}, {reply_.offset, kHeaderBytes + bytes});
+        measure(name, [&] {
+            (void)ring_.push(entry);
             (void)ring_.enter(1);
             (void)ring_.next();
+        });
+    }
+
+    void calls() {
+        const auto params = ring_.reserve(kEchoMessageBytes), reply = ring_.reserve(kHeaderBytes + kEchoMessageBytes);
+        auto by_ring = Echo::create(world_, image_, EchoMode::ring, {.priority = kPriority});
+        auto by_registers = Echo::create(world_, image_, EchoMode::registers, {.priority = kPriority});
+        if (!params || !reply || !by_ring || !by_registers) return world_.say("BENCH: no servers");
+        params_ = *params;
+        reply_ = *reply;
+        call("ipc.call_64", *by_ring, 64);
+        call("ipc.call_4096", *by_ring, kEchoMessageBytes);
+        const auto small = echo_call(by_ring->facet, {params_.offset, 64}, {reply_.offset, kHeaderBytes + 64});
+        constexpr u32 kBatch = 32;
+        measure("ipc.call_batch32", [&] {
+            for (u32 i = 0; i < kBatch; ++i) (void)ring_.push(small);
+            (void)ring_.enter(kBatch);
+            while (ring_.next()) {
+            }
+        }, kBatch);
+        const auto fast = echo_call(by_registers->facet, {params_.offset, 64}, {reply_.offset, kHeaderBytes + 64});
+        measure("ipc.call_64_registers", [&] { (void)ring_.call_in_registers(fast); });
+        by_registers->release(world_);
+        by_ring->release(world_);
+    }
+
+    // Signals back what it is signalled, until there is nothing to receive from.
+    static u64 signal_back(Environment& environment) {
+        Ring& ring = environment.ring;
+        const CapId in = capability<idl::Notification>(environment, "in"), out = capability<idl::Notification>(environment, "out");
+        (void)ring.push(entry::receive_signals(in));
+        while (true) {
+            (void)ring.enter(1);
+            const auto completion = ring.next();
+            if (!completion || completion->kind != static_cast<u8>(abi::CompletionKind::signal)) return 0;
+            (void)ring.push(entry::signal(out, 1));
+        }
+    }
+
+    void wake() {
+        const auto there = create_notification(world_.caller, world_.account);
+        const auto back = create_notification(world_.caller, world_.account);
+        if (!there || !back) return;
+        auto child = Child::create(world_, image_, "signal", signal_back,
+                                   {{"in", idl::Notification::kInterfaceId, *there}, {"out", idl::Notification::kInterfaceId, *back}},
+                                   {.priority = kPriority});
+        if (!child) return;
+        (void)ring_.push(entry::tagged(entry::receive_signals(*back), kSignals));
+        measure("ipc.wake_roundtrip", [&] {
+            (void)ring_.push(entry::signal(*there, 1));
+            (void)ring_.enter(1);
+            (void)ring_.next();
+        });
+        (void)ring_.perform(entry::cancel(kSignals));
+        while (ring_.next()) {
+        }
+        child->release(world_);
+        release(world_.caller, *there);
+        release(world_.caller, *back);
+    }
+
+    // A page that was touched before, so that its frame exists.
+    void map() {
+        constexpr u64 kAddress = 0x2000'0000;
+        const auto memory = create_memory(world_.caller, world_.account, kPageBytes);
+        if (!memory) return;
+        const auto once = [&] {
+            (void)test::map(world_.caller, world_.space, *memory, 0, kPageBytes, kAddress, kRead | kWrite);
+            *reinterpret_cast<volatile u8*>(kAddress) = 1;
+            (void)unmap(world_.caller, world_.space, kAddress, kPageBytes);
         };
-        figures_.measure("ipc.wake_roundtrip", [&] { round(1); });
-        round(2);
-        world_.check("signals", server.wait_for_end(world_) && !server.state(world_).crashed);
-        (void)ring_.perform(entry::cancel(kTag));
-        (void)ring_.next();
-        server.release(world_);
-        return done;
+        measure("mem.map_unmap", once);
+        release(world_.caller, *memory);
     }
 
-    // From the last instruction of a lower thread of another process that the timer interrupted, to this one.
-    Expected<void> interrupts() {
-        const CapId memory = TRY(create_memory(world_.caller, world_.account, kPageBytes));
-        TRY(map(world_.caller, world_.space, memory, 0, kPageBytes, kClockPage, kRead | kWrite));
-        const auto* word = reinterpret_cast<const u64*>(kClockPage);
-        Child child = TRY(Child::create(world_, image_, "hog", hog, {}, {.priority = 1, .shared_memory = memory, .shared_address = kClockPage}));
-        figures_.measure_self("irq.to_user", [&] {
-            ring_.push(entry::timer(world_.now() + 200'000));
-            (void)ring_.enter(1);
-            const u64 woken = read_tsc();
-            const u64 before = __atomic_load_n(word, __ATOMIC_RELAXED);
-            (void)ring_.next();
-            return woken - before;
-        });
-        (void)kill(world_.caller, child.process);
-        child.release(world_);
-        return done;
+    void fault() {
+        constexpr u64 kPages = 256;  // less than one large page
+        const auto memory = create_memory(world_.caller, world_.account, kPages * kPageBytes);
+        if (!memory) return;
+        const auto address = test::map(world_.caller, world_.space, *memory, 0, kPages * kPageBytes, 0, kRead | kWrite);
+        if (!address) return;
+        Samples samples;
+        for (u64 page = 0; page < kPages; ++page) {
+            const u64 begin = ticks();
+            *reinterpret_cast<volatile u8*>(*address + page * kPageBytes) = 1;
+            samples.add(ticks() - begin);
+        }
+        samples.report(world_, "mem.fault", overhead_);
+        (void)unmap(world_.caller, world_.space, *address, kPages * kPageBytes);
+        release(world_.caller, *memory);
     }
+
+    static constexpr u64 kSharedAddress = 0x3000'0000;
+
+    // Writes down, over and over, when it was last seen running.
+    static u64 spin(Environment&) {
+        auto* last = reinterpret_cast<volatile u64*>(kSharedAddress);
+        while (true) *last = ticks();
+    }
+
+    // From the last instruction of whoever the timer's interrupt stops, to the thread that waits for the timer.
+    void interrupt() {
+        const auto shared = create_memory(world_.caller, world_.account, kPageBytes);
+        if (!shared || !test::map(world_.caller, world_.space, *shared, 0, kPageBytes, kSharedAddress, kRead | kWrite)) return;
+        auto child = Child::create(world_, image_, "spin", wait_and_spin, {}, {.priority = 1});
+        if (!child || !test::map(world_.caller, child->space, *shared, 0, kPageBytes, kSharedAddress, kRead | kWrite)) return;
+        const auto* last = reinterpret_cast<const volatile u64*>(kSharedAddress);
+        Samples samples;
+        for (usize i = 0; i < kWarmUp + kRuns; ++i) {
+            (void)ring_.push(entry::timer(world_.now() + 50'000));
+            (void)ring_.enter(1);
+            const u64 end = ticks();
+            (void)ring_.next();
+            if (i >= kWarmUp) samples.add(end - *last);
+        }
+        samples.report(world_, "irq.to_user", 0);
+        child->release(world_);
+        (void)unmap(world_.caller, world_.space, kSharedAddress, kPageBytes);
+        release(world_.caller, *shared);
+    }
+
+    // The page comes after the start.
+    static u64 wait_and_spin(Environment& environment) {
+        (void)environment.ring.perform(entry::nop());
+        return spin(environment);
+    }
+
+    static void end_at_once() { runtime::exit(0); }
+
+    void thread() {
+        constexpr u64 kStack = 0x4000'0000;
+        const auto stack = create_memory(world_.caller, world_.account, kPageBytes);
+        if (!stack || !test::map(world_.caller, world_.space, *stack, 0, kPageBytes, kStack, kRead | kWrite)) return;
+        measure("proc.thread", [&] {
+            const auto made = create_thread(world_.caller, world_.process, "thread", {.priority = kPriority});
+            if (!made) return;
+            (void)start_thread(world_.caller, made->thread, reinterpret_cast<u64>(&end_at_once), kStack + kPageBytes - 8, 0);
+            (void)world_.caller.call<idl::Thread::Wait>(made->thread);
+            release(world_.caller, made->thread);
+        }, 1, kRuns / 5);
+        (void)unmap(world_.caller, world_.space, kStack, kPageBytes);
+        release(world_.caller, *stack);
+    }
+
+    void process() {
+        measure("proc.process", [&] {
+            const auto made = create_process(world_.caller, world_.account, "empty");
+            if (!made) return;
+            (void)kill(world_.caller, made->process);
+            release(world_.caller, made->space);
+            release(world_.caller, made->process);
+        }, 1, kRuns / 5);
+    }
+
+    static constexpr u64 kSignals = 99;
 
     World& world_;
     Ring& ring_;
     const Image& image_;
-    Figures figures_;
+    u64 overhead_{};
     ArenaRange params_, reply_;
 };
 
@@ -248,9 +249,9 @@ private:
 
 void test_main(World& world) {
     const auto image = Image::create(world);
-    const auto params = world.ring.reserve(kPage), reply = world.ring.reserve(kHeader + kPage);
-    if (!image || !params || !reply) return world.check("set-up", false);
-    world.check_ok("bench", Bench{world, *image, *params, *reply}.run());
+    if (!image) return world.say("BENCH: no image: ", image.error());
+    (void)world.caller.call<idl::Thread::SetPriority>(world.thread, {.priority = kPriority});
+    Bench{world, *image}.run();
 }
 
 }  // namespace capos::test

@@ -6,7 +6,7 @@ namespace capos::test {
 extern "C" {
 
 // Not a call: nothing but the planted values and `code` matters from here on.
-[[gnu::naked]] void plant_and_jump(void (*)()) {
+[[gnu::naked, gnu::used]] void plant_and_jump(void (*)()) {
     asm volatile(
         "movabsq $0xb0b0b0b000000001, %rbx\n"
         "movabsq $0x1212121200000002, %r12\n"
@@ -16,7 +16,7 @@ extern "C" {
         "jmpq *%rdi\n");
 }
 
-[[gnu::naked]] void test_survived() {
+[[gnu::naked, gnu::used]] void test_survived() {
     asm volatile(
         "movl $1, %eax\n"
         "movl $77, %edi\n"
@@ -24,7 +24,7 @@ extern "C" {
         "ud2\n");
 }
 
-[[gnu::naked]] void code_divide_by_zero() {
+[[gnu::naked, gnu::used]] void code_divide_by_zero() {
     asm volatile(
         "xorl %edx, %edx\n"
         "movl $1, %eax\n"
@@ -33,7 +33,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_divide_overflow() {
+[[gnu::naked, gnu::used]] void code_divide_overflow() {
     asm volatile(
         "movl $0x80000000, %eax\n"
         "cltd\n"
@@ -42,7 +42,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_single_step() {
+[[gnu::naked, gnu::used]] void code_single_step() {
     asm volatile(
         "pushfq\n"
         "orq $0x100, (%rsp)\n"
@@ -51,43 +51,43 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_icebp() {
+[[gnu::naked, gnu::used]] void code_icebp() {
     asm volatile(
         ".byte 0xf1\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int3() {
+[[gnu::naked, gnu::used]] void code_int3() {
     asm volatile(
         "int3\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int_3() {
+[[gnu::naked, gnu::used]] void code_int_3() {
     asm volatile(
         ".byte 0xcd, 3\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int_4() {
+[[gnu::naked, gnu::used]] void code_int_4() {
     asm volatile(
         "int $4\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_ud2() {
+[[gnu::naked, gnu::used]] void code_ud2() {
     asm volatile(
         "ud2\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_lock_nop() {
+[[gnu::naked, gnu::used]] void code_lock_nop() {
     asm volatile(
         ".byte 0xf0, 0x90\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_mov_ss_int3() {
+[[gnu::naked, gnu::used]] void code_mov_ss_int3() {
     asm volatile(
         "movl %ss, %eax\n"
         "pushfq\n"
@@ -98,77 +98,77 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_stack_non_canonical() {
+[[gnu::naked, gnu::used]] void code_stack_non_canonical() {
     asm volatile(
         "movabsq $0x8000000000000000, %rbp\n"
         "movq (%rbp), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_push_non_canonical() {
+[[gnu::naked, gnu::used]] void code_push_non_canonical() {
     asm volatile(
         "movabsq $0x8000000000000000, %rsp\n"
         "pushq %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_read_non_canonical() {
+[[gnu::naked, gnu::used]] void code_read_non_canonical() {
     asm volatile(
         "movabsq $0x8000000000000000, %rax\n"
         "movq (%rax), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_hlt() {
+[[gnu::naked, gnu::used]] void code_hlt() {
     asm volatile(
         "hlt\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_cli() {
+[[gnu::naked, gnu::used]] void code_cli() {
     asm volatile(
         "cli\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_in() {
+[[gnu::naked, gnu::used]] void code_in() {
     asm volatile(
         "inb $0x80, %al\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_out() {
+[[gnu::naked, gnu::used]] void code_out() {
     asm volatile(
         "outb %al, $0x80\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_mov_cr0() {
+[[gnu::naked, gnu::used]] void code_mov_cr0() {
     asm volatile(
         "movq %cr0, %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_mov_cr3() {
+[[gnu::naked, gnu::used]] void code_mov_cr3() {
     asm volatile(
         "movq %rax, %cr3\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_mov_dr7() {
+[[gnu::naked, gnu::used]] void code_mov_dr7() {
     asm volatile(
         "movq %rax, %dr7\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_rdmsr() {
+[[gnu::naked, gnu::used]] void code_rdmsr() {
     asm volatile(
         "movl $0x1b, %ecx\n"
         "rdmsr\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_wrmsr() {
+[[gnu::naked, gnu::used]] void code_wrmsr() {
     asm volatile(
         "movl $0xc0000082, %ecx\n"
         "xorl %eax, %eax\n"
@@ -177,38 +177,38 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_lgdt() {
+[[gnu::naked, gnu::used]] void code_lgdt() {
     asm volatile(
         "lgdt (%rsp)\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_sgdt() {
+[[gnu::naked, gnu::used]] void code_sgdt() {
     asm volatile(
         "sgdt -64(%rsp)\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_invlpg() {
+[[gnu::naked, gnu::used]] void code_invlpg() {
     asm volatile(
         "invlpg (%rsp)\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_swapgs() {
+[[gnu::naked, gnu::used]] void code_swapgs() {
     asm volatile(
         "swapgs\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_sysret() {
+[[gnu::naked, gnu::used]] void code_sysret() {
     asm volatile(
         "xorl %ecx, %ecx\n"
         "sysretq\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_xsetbv() {
+[[gnu::naked, gnu::used]] void code_xsetbv() {
     asm volatile(
         "xorl %ecx, %ecx\n"
         "movl $1, %eax\n"
@@ -217,32 +217,32 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int_0x80() {
+[[gnu::naked, gnu::used]] void code_int_0x80() {
     asm volatile(
         "int $0x80\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int_timer() {
+[[gnu::naked, gnu::used]] void code_int_timer() {
     asm volatile(
         "int $0x20\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_int_double_fault() {
+[[gnu::naked, gnu::used]] void code_int_double_fault() {
     asm volatile(
         "int $8\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_load_ds() {
+[[gnu::naked, gnu::used]] void code_load_ds() {
     asm volatile(
         "movl $0x08, %eax\n"
         "movl %eax, %ds\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_far_jump() {
+[[gnu::naked, gnu::used]] void code_far_jump() {
     asm volatile(
         "pushq $0x08\n"
         "leaq test_survived(%rip), %rax\n"
@@ -251,7 +251,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_iret_to_kernel() {
+[[gnu::naked, gnu::used]] void code_iret_to_kernel() {
     asm volatile(
         "movq %rsp, %rax\n"
         "pushq $0x10\n"
@@ -264,7 +264,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_iret_nested_task() {
+[[gnu::naked, gnu::used]] void code_iret_nested_task() {
     asm volatile(
         "pushfq\n"
         "orq $0x4000, (%rsp)\n"
@@ -273,7 +273,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_iopl_cli() {
+[[gnu::naked, gnu::used]] void code_iopl_cli() {
     asm volatile(
         "pushfq\n"
         "orq $0x3000, (%rsp)\n"
@@ -282,56 +282,56 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_read_null() {
+[[gnu::naked, gnu::used]] void code_read_null() {
     asm volatile(
         "xorl %eax, %eax\n"
         "movq (%rax), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_read_unmapped() {
+[[gnu::naked, gnu::used]] void code_read_unmapped() {
     asm volatile(
         "movl $0x12345000, %eax\n"
         "movq (%rax), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_read_kernel() {
+[[gnu::naked, gnu::used]] void code_read_kernel() {
     asm volatile(
         "movabsq $0xffff800000000000, %rax\n"
         "movq (%rax), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_write_kernel() {
+[[gnu::naked, gnu::used]] void code_write_kernel() {
     asm volatile(
         "movabsq $0xffff800000000000, %rax\n"
         "movq %rax, (%rax)\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_jump_kernel() {
+[[gnu::naked, gnu::used]] void code_jump_kernel() {
     asm volatile(
         "movabsq $0xffff800000000000, %rax\n"
         "jmpq *%rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_jump_null() {
+[[gnu::naked, gnu::used]] void code_jump_null() {
     asm volatile(
         "xorl %eax, %eax\n"
         "jmpq *%rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_jump_non_canonical() {
+[[gnu::naked, gnu::used]] void code_jump_non_canonical() {
     asm volatile(
         "movabsq $0x8000000000000000, %rax\n"
         "jmpq *%rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_return_non_canonical() {
+[[gnu::naked, gnu::used]] void code_return_non_canonical() {
     asm volatile(
         "movabsq $0x8000000000000000, %rax\n"
         "pushq %rax\n"
@@ -339,7 +339,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_jump_stack() {
+[[gnu::naked, gnu::used]] void code_jump_stack() {
     asm volatile(
         "movb $0xc3, -64(%rsp)\n"
         "leaq -64(%rsp), %rax\n"
@@ -347,34 +347,34 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_write_code() {
+[[gnu::naked, gnu::used]] void code_write_code() {
     asm volatile(
         "leaq code_write_code(%rip), %rax\n"
         "movb $0x90, (%rax)\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_read_user_top() {
+[[gnu::naked, gnu::used]] void code_read_user_top() {
     asm volatile(
         "movabsq $0x7ffffffff000, %rax\n"
         "movq (%rax), %rax\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_overflow_stack() {
+[[gnu::naked, gnu::used]] void code_overflow_stack() {
     asm volatile(
         "pushq %rax\n"
         "jmp code_overflow_stack\n");
 }
 
-[[gnu::naked]] void code_ud2_without_stack() {
+[[gnu::naked, gnu::used]] void code_ud2_without_stack() {
     asm volatile(
         "movabsq $0x8000000000000000, %rsp\n"
         "ud2\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_x87_error() {
+[[gnu::naked, gnu::used]] void code_x87_error() {
     asm volatile(
         "fninit\n"
         "movw $0x037b, -8(%rsp)\n"
@@ -386,7 +386,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_simd_error() {
+[[gnu::naked, gnu::used]] void code_simd_error() {
     asm volatile(
         "movl $0x1d80, -8(%rsp)\n"
         "ldmxcsr -8(%rsp)\n"
@@ -397,7 +397,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_misaligned() {
+[[gnu::naked, gnu::used]] void code_misaligned() {
     asm volatile(
         "pushfq\n"
         "orq $0x40000, (%rsp)\n"
@@ -406,21 +406,21 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_2() {
+[[gnu::naked, gnu::used]] void code_system_call_2() {
     asm volatile(
         "movl $2, %eax\n"
         "syscall\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_max() {
+[[gnu::naked, gnu::used]] void code_system_call_max() {
     asm volatile(
         "movq $-1, %rax\n"
         "syscall\n"
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_enter_too_many() {
+[[gnu::naked, gnu::used]] void code_enter_too_many() {
     asm volatile(
         "xorl %eax, %eax\n"
         "movl $17, %edi\n"
@@ -430,7 +430,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_enter_wait_too_many() {
+[[gnu::naked, gnu::used]] void code_enter_wait_too_many() {
     asm volatile(
         "xorl %eax, %eax\n"
         "xorl %edi, %edi\n"
@@ -440,7 +440,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_enter_huge() {
+[[gnu::naked, gnu::used]] void code_enter_huge() {
     asm volatile(
         "xorl %eax, %eax\n"
         "movabsq $0x100000000, %rdi\n"
@@ -450,7 +450,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_single_step() {
+[[gnu::naked, gnu::used]] void code_system_call_single_step() {
     asm volatile(
         "xorl %eax, %eax\n"
         "xorl %edi, %edi\n"
@@ -463,7 +463,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_mov_ss_system_call() {
+[[gnu::naked, gnu::used]] void code_mov_ss_system_call() {
     asm volatile(
         "xorl %eax, %eax\n"
         "xorl %edi, %edi\n"
@@ -478,7 +478,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_nested_task() {
+[[gnu::naked, gnu::used]] void code_system_call_nested_task() {
     asm volatile(
         "pushfq\n"
         "orq $0x4000, (%rsp)\n"
@@ -491,7 +491,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_backwards() {
+[[gnu::naked, gnu::used]] void code_system_call_backwards() {
     asm volatile(
         "std\n"
         "xorl %eax, %eax\n"
@@ -503,7 +503,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_alignment_flag() {
+[[gnu::naked, gnu::used]] void code_system_call_alignment_flag() {
     asm volatile(
         "pushfq\n"
         "orq $0x40000, (%rsp)\n"
@@ -516,7 +516,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_gs_base() {
+[[gnu::naked, gnu::used]] void code_system_call_gs_base() {
     asm volatile(
         "movabsq $0xffff800000000000, %rax\n"
         "wrgsbase %rax\n"
@@ -534,7 +534,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_system_call_without_stack() {
+[[gnu::naked, gnu::used]] void code_system_call_without_stack() {
     asm volatile(
         "movabsq $0xffff800000000000, %rsp\n"
         "xorl %eax, %eax\n"
@@ -548,7 +548,7 @@ extern "C" {
         "jmp test_survived\n");
 }
 
-[[gnu::naked]] void code_interrupt_without_stack() {
+[[gnu::naked, gnu::used]] void code_interrupt_without_stack() {
     asm volatile(
         "movabsq $0xffff800000000000, %rsp\n"
         "movl $20000000, %ecx\n"

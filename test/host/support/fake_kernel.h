@@ -35,10 +35,14 @@ public:
     }
 
     abi::EnterResult enter(u32 to_submit, u32 min_complete);
+    abi::EnterResult enter_entry(const abi::Submission& entry);  // in registers, and the wait for one completion
     std::vector<abi::Submission> submissions;  // all that were taken
     u32 enters{};
 
 private:
+    void take(const abi::Submission& entry);
+    abi::EnterResult wait(u32 consumed, u32 min_complete);
+
     std::vector<u64> words_;
     u32 sq_head_{};
     u32 cq_tail_{};
