@@ -118,10 +118,20 @@ def capture(command: list, *, cwd: Path = paths.ROOT, what: str = "") -> str:
 
 def _failed(title: str, status: int, log: Path, how_to_go_on: str) -> CommandError:
     lines = log.read_text(errors="replace").splitlines()
-    for line in lines[-_TAIL_LINES:]:
+    for line in _telling(lines):
         say(f"  | {line}")
     ended = f"was ended by signal {-status}" if status < 0 else f"failed with status {status}"
     advice = how_to_go_on or "mend what the lines above name"
     if any("No space left on device" in line for line in lines):
         advice = "the disk is full: free about 2 GB and run the same command again"
     return CommandError(f"{title} {ended}", f"{advice}; all of its output is in {log.relative_to(paths.ROOT)}")
+
+
+def _telling(lines: list[str]) -> list[str]:
+    """The lines to show: what the first failed step of a build said, else the end."""
+    first = next((index for index, line in enumerate(lines) if line.startswith("FAILED: ")), None)
+    if first is None:
+        return lines[-_TAIL_LINES:]
+    # The line after it is the whole compiler command, of no use here.
+    last = next((index for index in range(first + 2, len(lines)) if _STEP.match(lines[index].encode())), len(lines))
+    return [lines[first], *lines[first + 2:last]][:_TAIL_LINES]
