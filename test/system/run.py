@@ -26,7 +26,7 @@ from results import Result  # noqa: E402
 from schedule import run_packed  # noqa: E402
 from targets import TargetError, Targets  # noqa: E402
 
-_SHOWN_LINES = 30
+_SHOWN_LINES, _SHOWN_BEFORE_CHECK = 30, 8
 _KIND = "system"
 
 
@@ -83,21 +83,21 @@ class Runner:
         return [self._result(case, failure, time.monotonic() - start, outcome)] + checks
 
     def _result(self, case: scenario.Case, failure: str | None, seconds: float, outcome: Outcome | None = None) -> Result:
-        message = "" if failure is None else self._explain(case, failure, outcome)
+        lines = outcome.lines[-_SHOWN_LINES:] if outcome else []
+        message = "" if failure is None else self._explain(case, failure, lines)
         return Result(case.name, _KIND, "failed" if failure else "passed", seconds, list(case.requirements), message)
 
     def _checks(self, case: scenario.Case, outcome: Outcome) -> list[Result]:
         return [
             Result(f"{case.name} {check.name}", _KIND, "passed" if check.passed else "failed", 0.0,
                    results.tags(check.name) or list(case.requirements),
-                   "" if check.passed else self._explain(case, check.reason, outcome))
+                   "" if check.passed else self._explain(case, check.reason, outcome.lines[:check.line][-_SHOWN_BEFORE_CHECK:]))
             for check in outcome.judge.checks
         ]
 
-    def _explain(self, case: scenario.Case, failure: str, outcome: Outcome | None) -> str:
-        lines = [failure]
-        if outcome is not None:
-            lines += [f"| {stamp:8.3f} {text}" for stamp, text in outcome.lines[-_SHOWN_LINES:]]
+    def _explain(self, case: scenario.Case, failure: str, transcript: list[tuple[float, str]]) -> str:
+        lines = [failure] + [f"| {stamp:8.3f} {text}" for stamp, text in transcript]
+        if transcript:
             lines.append(f"whole transcript: {self._options.output / case.name}.log")
         seed = self._options.seed
         lines.append(f"again, with seed {seed}: ./capos test --system --tier {case.tier} --seed {seed} --filter '{case.name}'")

@@ -39,6 +39,7 @@ class Check:
     name: str
     passed: bool
     reason: str
+    line: int  # its number in the transcript, from 1
 
 
 class Judge:
@@ -49,8 +50,10 @@ class Judge:
         self._announced: int | None = None
         self.checks: list[Check] = []
         self.refused: str | None = None
+        self._lines = 0
 
     def line(self, text: str) -> None:
+        self._lines += 1
         expected = self._met < len(self._case.expect) and matches(self._case.expect[self._met], text)
         if expected:
             self._met += 1
@@ -59,7 +62,7 @@ class Judge:
         if done := _DONE.search(text):
             self._announced = int(done[1])
         elif check := _CHECK.search(text):
-            self.checks.append(Check(check["name"], check["ok"] is not None, check["reason"] or ""))
+            self.checks.append(Check(check["name"], check["ok"] is not None, check["reason"] or "", self._lines))
 
     def typing(self, text: str) -> str | None:
         """The line to type now, given the console text since the last one; at most one for each call."""
