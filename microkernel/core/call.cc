@@ -1,6 +1,7 @@
 // Calls, from the caller's entry to its completion; and what can end one in between. A message is copied once, from the arena of
 // the sender to the arena of the receiver, in the step that delivers it.
 
+#include <algorithm>
 #include <bit>
 
 #include "core/kernel.h"
@@ -38,6 +39,7 @@ Status check_call(const Ring& ring, const abi::Submission& entry) {
 
 Kernel::Outcome Kernel::submit_call(Thread& thread, const abi::Submission& entry) {
     if (thread.ring.free_slots() == 0) return Outcome::blocked;
+    here_->steps_left -= std::min(here_->steps_left, kCallUnits);
     const Status status = check_call(thread.ring, entry);
     if (status != Status::ok) return end_entry(thread, entry, status);
     if ((entry.flags & abi::kPipelined) != 0) return call_pipelined(thread, entry);
@@ -150,10 +152,19 @@ void Kernel::abandon(Received& received) {
 
 // True when the call has left the endpoint: delivered, or ended because it cannot be.
 bool Kernel::deliver(Endpoint& endpoint, Pending& call) {
-    while (Pending* receive = endpoint.receivers.front()) {
+    while (Pending* receive = first_receiver(endpoint.receivers)) {
         if (deliver_to(*receive, call)) return true;
     }
     return false;
+}
+
+// A thread that has ended takes nothing more: what comes later waits for the next receiver.
+Pending* Kernel::first_receiver(PendingQueue& receivers) {
+    while (Pending* receive = receivers.front()) {
+        if (!receive->owner->ended()) return receive;
+        receive->queue_link.unlink();  // its end is on its way
+    }
+    return nullptr;
 }
 
 bool Kernel::deliver_to(Pending& receive, Pending& call) {
@@ -169,7 +180,9 @@ bool Kernel::deliver_to(Pending& receive, Pending& call) {
     const bool fault = call.what == PendingKind::fault;
     Status status = Status::ok;
     Transfer transfer;
-    if (kHeaderBytes + words(call.params_length) > group.bytes) {
+    if (call.through.get() == nullptr) {
+        status = Status::bad_capability;  // killed, and the reaper has not come to this call yet
+    } else if (kHeaderBytes + words(call.params_length) > group.bytes) {
         status = Status::no_buffer;
     } else if (call.capability_count > group.slots_each) {
         status = Status::overloaded;
@@ -205,6 +218,7 @@ bool Kernel::deliver_to(Pending& receive, Pending& call) {
     if (call.use_link.linked()) call.use_link.unlink();
     received->call = &call;
     received->server = &server;
+    received->source = receive.source;
     received->group = receive.group;
     received->buffer = static_cast<u8>(buffer);
     call.call_state = CallState::delivered;
@@ -229,7 +243,7 @@ void Kernel::starve(Pending& receive) {
 }
 
 bool Kernel::deliver_event(PendingQueue& receivers, abi::CompletionKind kind, u64 token) {
-    while (Pending* receive = receivers.front()) {
+    while (Pending* receive = first_receiver(receivers)) {
         Thread& thread = *receive->owner;
         if (thread.ring.free_slots() == 0) {
             starve(*receive);
@@ -285,9 +299,10 @@ void Kernel::serve_starved(Thread& thread) {
     }
     for (Pending* receive = thread.receives.front(); receive != nullptr; receive = thread.receives.next(*receive)) {
         if (!receive->starved || ring.free_slots() == 0) continue;
+        if (receive->through.get() == nullptr) continue;  // is about to end
         receive->starved = false;
         --thread.starved;
-        Object& source = *receive->through.node->object;
+        Object& source = *receive->source;
         if (source.type == ObjectType::endpoint) {
             static_cast<Endpoint&>(source).receivers.push_back(*receive);
         } else {
@@ -326,6 +341,7 @@ Kernel::Outcome Kernel::submit_receive(Thread& thread, const abi::Submission& en
     (*node)->uses.push_back(*receive);
     thread.receives.push_back(*receive);
     Object& source = *(*node)->object;
+    receive->source = &source;
     if (calls) {
         ++thread.ring.groups[entry.group].users;
         static_cast<Endpoint&>(source).receivers.push_back(*receive);
@@ -358,11 +374,17 @@ Status Kernel::set_up_group(Thread& thread, const abi::Submission& entry) {
 }
 
 Status Kernel::provide(Thread& thread, u64 group_index, u64 buffer) {
+    const Status status = reserve_buffer(thread, group_index, buffer);
+    if (status == Status::ok) thread.ring.groups[group_index].free |= u64{1} << buffer;
+    return status;
+}
+
+// Everything about giving a buffer back that can fail.
+Status Kernel::reserve_buffer(Thread& thread, u64 group_index, u64 buffer) {
     if (group_index >= kBufferGroups) return Status::bad_argument;
     BufferGroup& group = thread.ring.groups[group_index];
     if (buffer >= group.count || group.users == 0 || (group.free >> buffer & 1) != 0) return Status::bad_argument;
     if (!thread.process().table.reserve(group.slots_each)) return Status::quota;
-    group.free |= u64{1} << buffer;
     return Status::ok;
 }
 
@@ -408,10 +430,12 @@ Kernel::Outcome Kernel::submit_return(Thread& thread, const abi::Submission& ent
     }
     const bool provides = (entry.flags & abi::kProvide) != 0;
     const u8 group = received->group, buffer = received->buffer;
-    // What follows may have to say something.
-    if ((call == nullptr || (provides && ring.groups[group].slots_each != 0)) && ring.free_slots() == 0) return Outcome::blocked;
+    if (call == nullptr && ring.free_slots() == 0) return Outcome::blocked;
+    const Status provided = provides ? reserve_buffer(thread, group, buffer) : Status::ok;
+    if (provided != Status::ok && ring.free_slots() == 0) return Outcome::blocked;
 
-    // Point of no return.
+    // Point of no return. What there is to say comes first: the answer may fill this very queue.
+    const Outcome outcome = end_silent(thread, entry, call == nullptr ? Status::stale : provided);
     if (call != nullptr) {
         const Status kind = error ? static_cast<Status>(entry.group) : Status::ok;
         answer_call(thread, *received, {.status = kind,
@@ -422,8 +446,8 @@ Kernel::Outcome Kernel::submit_return(Thread& thread, const abi::Submission& ent
     }
     if (received->cancel_unsaid) --thread.starved;
     ring.free_received(*received);
-    const Status provided = provides ? provide(thread, group, buffer) : Status::ok;
-    return end_silent(thread, entry, call == nullptr ? Status::stale : provided);
+    if (provides && provided == Status::ok) ring.groups[group].free |= u64{1} << buffer;
+    return outcome;
 }
 
 // The answer goes to the caller: message, capabilities, completion. What is larger than the room reserved for it is cut off.

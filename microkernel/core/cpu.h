@@ -22,6 +22,7 @@ struct Cpu {
     Time run_since;           // when `current` was last charged
     Time slice_end{kNever};
     Time timer_at{kNever};    // what the machine's timer is set to
+    bool timer_stale{true};   // a deadline or competition has come since it was looked at
     u32 steps_left{};         // work units until the lock is given up
     bool zeroing{};           // the last action was to zero the current thread's prepared block
 

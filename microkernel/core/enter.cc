@@ -17,10 +17,14 @@ Kernel::Progress Kernel::start_enter(Thread& thread) {
     enter.to_submit = static_cast<u32>(context.rdi);
     enter.min_complete = static_cast<u32>(context.rsi);
     enter.deadline = Time{context.rdx};
+    enter.in_registers = false;
+    if (enter.to_submit == 1 && enter.min_complete == 1) {
+        const std::optional<u32> available = thread.ring.submissions();
+        if (available && *available != 0) return start_single(thread, thread.ring.next_submission());
+    }
     enter.consumed = 0;
     enter.woken = 0;
     enter.entry_valid = false;
-    enter.in_registers = false;
     return continue_enter(thread);
 }
 
@@ -33,17 +37,24 @@ Kernel::Progress Kernel::continue_enter(Thread& thread) {
     while (enter.consumed < enter.to_submit && enter.chain == nullptr) {
         if (here_->steps_left == 0) return Progress::again;
         --here_->steps_left;
-        if (!enter.entry_valid) {
+        Outcome outcome;
+        if (enter.entry_valid) {
+            outcome = submit(thread, enter.entry);
+        } else {
             const std::optional<u32> available = thread.ring.submissions();
             if (!available) {
                 crash(thread, abi::CrashCause::bad_ring, 0, 0);
                 return Progress::switched;
             }
             if (*available == 0) break;
-            enter.entry = thread.ring.next_submission();
-            enter.entry_valid = true;
+            const abi::Submission entry = thread.ring.next_submission();
+            outcome = submit(thread, entry);
+            if (outcome == Outcome::zero || outcome == Outcome::again) {
+                enter.entry = entry;
+                enter.entry_valid = true;
+            }
         }
-        switch (submit(thread, enter.entry)) {
+        switch (outcome) {
             case Outcome::taken: break;
             case Outcome::blocked: enter.entry_valid = false; return finish_enter(thread, false);
             case Outcome::zero: return Progress::zero;
@@ -161,7 +172,7 @@ Kernel::Outcome Kernel::submit(Thread& thread, const abi::Submission& entry) {
             default: outcome = end_entry(thread, entry, Status::bad_entry); break;
         }
     }
-    if (outcome == Outcome::taken) {
+    if (outcome == Outcome::taken && (thread.enter.chained || (entry.flags & abi::kLink) != 0)) {
         const bool linked = (entry.flags & abi::kLink) != 0;
         thread.enter.chained = linked;
         thread.enter.chain = linked ? entry_pending_ : nullptr;
@@ -176,14 +187,17 @@ Kernel::Outcome Kernel::submit_release(Thread& thread, const abi::Submission& en
 }
 
 Kernel::Outcome Kernel::submit_cancel(Thread& thread, const abi::Submission& entry) {
-    if (thread.ring.free_slots() < 1) return Outcome::blocked;
+    // Holds a completion slot, whatever the cancelled entry causes in this very queue.
+    Pending* own = thread.ring.take_pending();
+    if (own == nullptr) return Outcome::blocked;
+    bool ended = false;
     for (Pending& pending : thread.ring.pending()) {
         if (pending.what == PendingKind::unused || pending.user_data != entry.argument) continue;
-        // Its own completion comes first.
-        const bool ended = cancel(pending, Status::cancelled);
-        return end_entry(thread, entry, ended ? Status::ok : Status::too_late);
+        ended = cancel(pending, Status::cancelled);
+        break;
     }
-    return end_entry(thread, entry, Status::too_late);
+    thread.ring.drop_pending(*own);
+    return end_entry(thread, entry, ended ? Status::ok : Status::too_late);
 }
 
 // Ends an entry that waits; exactly one completion comes of it. False when it cannot be ended any more.

@@ -1,7 +1,8 @@
-// Calls in registers (abi/ring.h, kEnterCall and kEnterReturn). The fast path is taken when a caller and a server that both use
-// registers meet, and nothing else has to be looked at: it hands over directly, and queues are not touched. Every condition is
-// checked before any effect; when one does not hold the entry goes the way of an entry of the queue, with the same outcome.
-// test/sim and the fuzz target `fastpath` compare the two ways.
+// Calls that hand over directly. When a caller and a server wait for each other, and nothing else has to be looked at, a CALL or
+// RETURN that is alone in its enter switches to the other side in one step: its completion goes into the peer's registers if it
+// waits with a register operation (abi/ring.h, kEnterCall and kEnterReturn), else into its queue. Every condition is checked
+// before any effect; when one does not hold, the entry goes the general way (call.cc), with the same outcome. The simulator and
+// the fuzz target `fastpath` compare the two ways.
 
 #include <bit>
 
@@ -17,40 +18,64 @@ constexpr u32 low(u64 word) { return static_cast<u32>(word); }
 constexpr u32 high(u64 word) { return static_cast<u32>(word >> 32); }
 constexpr u32 words(u32 bytes) { return (bytes + 7) & ~u32{7}; }
 
+// The first word of an entry, without the method of a call: what kind it is, and that it has no capabilities, answer or link.
+constexpr u64 kMethodMask = u64{0xffff} << 16;
+constexpr u64 kPlainCall = static_cast<u64>(abi::Opcode::call);
+constexpr u64 kPlainReturn = static_cast<u64>(abi::Opcode::return_) | u64{abi::kProvide} << 8;
+
+u64 kind_of(const abi::Submission& entry) {
+    u64 word;
+    __builtin_memcpy(&word, &entry, sizeof word);
+    return word;
+}
+
 abi::Submission entry_of(const UserContext& context) {
-    abi::Submission entry{};
-    entry.params_offset = low(context.r10);
-    entry.params_length = high(context.r10);
-    if (context.rdi == abi::kEnterCall) {
-        entry.opcode = static_cast<u8>(abi::Opcode::call);
-        entry.method = static_cast<u16>(context.r14);
-        entry.capability = context.r8;
-        entry.interface_id = context.r9;
-        entry.reply_offset = low(context.r12);
-        entry.reply_capacity = high(context.r12);
-    } else {
-        entry.opcode = static_cast<u8>(abi::Opcode::return_);
-        entry.flags = abi::kProvide;
-        entry.argument = context.r8;
-    }
-    entry.user_data = context.r13;
-    return entry;
+    const bool call = context.rdi == abi::kEnterCall;
+    return {.opcode = static_cast<u8>(call ? abi::Opcode::call : abi::Opcode::return_),
+            .flags = call ? u8{0} : u8{abi::kProvide},
+            .method = call ? static_cast<u16>(context.r14) : u16{0},
+            .capability = call ? context.r8 : 0,
+            .interface_id = call ? context.r9 : 0,
+            .params_offset = low(context.r10),
+            .params_length = high(context.r10),
+            .reply_offset = call ? low(context.r12) : 0,
+            .reply_capacity = call ? high(context.r12) : 0,
+            .argument = call ? 0 : context.r8,
+            .user_data = context.r13};
 }
 
-// The thread waits for one completion, would take it in registers, and has nothing else to look at first.
-bool takes_registers(const Thread& thread) {
-    return thread.state == ThreadState::waiting && thread.enter.in_registers && thread.ring.unread_known() == 0 &&
-           thread.enter.consumed == 1;
+// The thread waits for one completion, and would go on with it.
+bool waits_for_one(const Thread& thread) {
+    return thread.state == ThreadState::waiting && thread.enter.min_complete == 1 && thread.ring.unread_known() == 0 &&
+           thread.ring.free_slots() != 0 && !thread.own.limited();
 }
 
-// Nothing keeps the thread from waiting at once.
-bool may_wait_at_once(Thread& thread) {
-    const auto unread = thread.ring.unread();
-    return unread && *unread == 0 && thread.starved == 0 && !thread.enter.chained && thread.own_calls.empty() &&
-           thread.deferred == 0 && thread.process().space->lost.empty();
+// Nothing keeps the thread from waiting for one completion at once.
+bool may_wait_at_once(Thread& thread, Time now) {
+    const std::optional<u32> unread = thread.ring.unread();
+    return unread && *unread == 0 && thread.starved == 0 && thread.own_calls.empty() && thread.deferred == 0 &&
+           thread.active == &thread.own && !thread.own.limited() && thread.enter.deadline > now &&
+           thread.process().space->lost.empty();
+}
+
+// The CPU can go on with the thread: nobody in its queue is better.
+bool may_run_here(const Cpu& cpu, const Thread& thread) {
+    return cpu.next == nullptr && Scheduler::beats_queue(cpu, thread) && (!thread.pinned || thread.pinned_cpu == &cpu);
 }
 
 }  // namespace
+
+bool Kernel::enter_at_once(Cpu& cpu) {
+    Thread& thread = *cpu.current;
+    if (thread.state != ThreadState::running) return false;
+    const std::optional<u32> unread = thread.ring.unread();
+    if (!unread || *unread < thread.context.rsi || thread.starved != 0 || !thread.own_calls.empty() ||
+        !thread.process().space->lost.empty()) {
+        return false;
+    }
+    thread.context.rax = abi::EnterResult::make(0, Status::ok).value;
+    return true;
+}
 
 Kernel::Progress Kernel::start_register_enter(Thread& thread) {
     const UserContext& context = thread.context;
@@ -63,14 +88,23 @@ Kernel::Progress Kernel::start_register_enter(Thread& thread) {
     enter.to_submit = 1;
     enter.min_complete = 1;
     enter.deadline = Time{context.rdx};
+    enter.in_registers = true;
+    return start_single(thread, entry_of(context));
+}
+
+// One entry, and then a wait for one completion.
+Kernel::Progress Kernel::start_single(Thread& thread, const abi::Submission& entry) {
+    Thread::Enter& enter = thread.enter;
+    if (!enter.chained && enter.chain == nullptr && entry.reserved == 0 && may_wait_at_once(thread, now_)) {
+        const u64 kind = kind_of(entry);
+        if ((kind & ~kMethodMask) == kPlainCall ? fast_call(thread, entry) : kind == kPlainReturn && fast_return(thread, entry)) {
+            if (!enter.in_registers) thread.ring.consume_submission();
+            return Progress::run;
+        }
+    }
     enter.consumed = 0;
     enter.woken = 0;
-    enter.in_registers = true;
-    enter.entry_valid = false;
-    if (may_wait_at_once(thread) && (context.rdi == abi::kEnterCall ? fast_call(thread) : fast_return(thread))) {
-        return Progress::run;
-    }
-    enter.entry = entry_of(context);
+    enter.entry = entry;
     enter.entry_valid = true;
     return continue_enter(thread);
 }
@@ -79,44 +113,47 @@ Kernel::Progress Kernel::start_register_enter(Thread& thread) {
 void Kernel::hand_over(Thread& from, Thread& to, const abi::Completion& completion) {
     Cpu& cpu = *here_;
     from.enter.consumed = 1;
+    from.enter.entry_valid = false;
     from.state = ThreadState::waiting;
     from.wake_at = from.enter.deadline;
     if (from.enter.deadline != kNever) scheduler_.sleep(from, cpu);
     port::save_extended(from.context);
 
-    scheduler_.stop_sleeping(to);
+    Scheduler::stop_sleeping(to);
+    Scheduler::reclaim(to);
     to.state = ThreadState::running;
     to.cpu = &cpu;
-    to.context.rax = abi::EnterResult::make(1, Status::ok).value | abi::EnterResult::kInRegisters;
-    const auto words_of = std::bit_cast<std::array<u64, 4>>(completion);
-    to.context.rdi = words_of[0];
-    to.context.rsi = words_of[1];
-    to.context.rdx = words_of[2];
-    to.context.r8 = words_of[3];
+    to.context.rax = abi::EnterResult::make(to.enter.consumed, Status::ok).value;
+    if (to.enter.in_registers) {
+        to.context.rax |= abi::EnterResult::kInRegisters;
+        to.context.rdi = completion.user_data;
+        to.context.rsi = completion.token;
+        to.context.rdx = completion.length | u64{completion.offset} << 32;
+        to.context.r8 = completion.status | u64{completion.method} << 16 | u64{completion.capability_count} << 32 |
+                        u64{completion.kind} << 40;
+    } else {
+        to.ring.post(completion);
+    }
     cpu.current = &to;
     cpu.run_since = now_;
+    if (cpu.ready != 0) cpu.timer_stale = true;
 }
 
-bool Kernel::fast_call(Thread& caller) {
-    const UserContext& context = caller.context;
-    const auto node = caller.process().table.lookup(nodes_, abi::CapId{context.r8});
+bool Kernel::fast_call(Thread& caller, const abi::Submission& entry) {
+    const auto node = caller.process().table.lookup(nodes_, abi::CapId{entry.capability});
     if (!node || (*node)->interface != Interface::facet) return false;
-    auto& endpoint = static_cast<Endpoint&>(*(*node)->object);
+    Node& facet = **node;
+    auto& endpoint = static_cast<Endpoint&>(*facet.object);
     Pending* receive = endpoint.receivers.front();
     if (receive == nullptr || !endpoint.calls.empty()) return false;
     Thread& server = *receive->owner;
-    if (!takes_registers(server) || caller.own.limited() || server.own.limited() || caller.active != &caller.own ||
-        caller.priority() > server.priority() || !Scheduler::beats_queue(*here_, server) || here_->next != nullptr ||
-        (server.pinned && server.pinned_cpu != here_) || caller.enter.deadline <= now_) {
-        return false;
-    }
+    if (!waits_for_one(server) || caller.own.priority > server.own.priority || !may_run_here(*here_, server)) return false;
     Ring& ring = server.ring;
     BufferGroup& group = ring.groups[receive->group];
-    const u32 length = high(context.r10), offset = low(context.r10);
-    const u32 reply_offset = low(context.r12), reply_capacity = high(context.r12);
-    if (!caller.ring.arena_fits(offset, length) || reply_capacity < kHeaderBytes ||
-        !caller.ring.arena_fits(reply_offset, reply_capacity) || group.free == 0 || ring.free_slots() == 0 ||
-        kHeaderBytes + words(length) > group.bytes || caller.ring.free_slots() == 0) {
+    const u32 length = entry.params_length;
+    if (length > abi::kMessageBytesMax || !caller.ring.arena_fits(entry.params_offset, length) ||
+        entry.reply_capacity < kHeaderBytes || !caller.ring.arena_fits(entry.reply_offset, entry.reply_capacity) ||
+        group.free == 0 || kHeaderBytes + words(length) > group.bytes || caller.ring.free_slots() == 0) {
         return false;
     }
     Received* received = ring.take_received();
@@ -134,20 +171,21 @@ bool Kernel::fast_call(Thread& caller) {
     call.capability_count = 0;
     call.result_slots = 0;
     call.answer = kNoAnswer;
-    call.method = static_cast<u16>(context.r14);
-    call.user_data = context.r13;
-    call.interface_id = context.r9;
-    call.reply_offset = reply_offset;
-    call.reply_capacity = reply_capacity;
-    call.through = (*node)->ref();
+    call.method = entry.method;
+    call.user_data = entry.user_data;
+    call.interface_id = entry.interface_id;
+    call.reply_offset = entry.reply_offset;
+    call.reply_capacity = entry.reply_capacity;
+    call.through = facet.ref();
     call.received = received;
-    nodes_.add_reference(**node);
+    nodes_.add_reference(facet);
     received->call = &call;
     received->server = &server;
+    received->source = &endpoint;
     received->group = receive->group;
     received->buffer = static_cast<u8>(buffer);
-    write_header(*reinterpret_cast<abi::MessageHeader*>(ring.arena(target)), **node, context.r9);
-    copy_message(ring.arena(target + kHeaderBytes), caller.ring.arena(offset), length);
+    write_header(*reinterpret_cast<abi::MessageHeader*>(ring.arena(target)), facet, entry.interface_id);
+    copy_message(ring.arena(target + kHeaderBytes), caller.ring.arena(entry.params_offset), length);
     hand_over(caller, server,
               {.user_data = receive->user_data,
                .token = ring.token_of(*received),
@@ -158,37 +196,33 @@ bool Kernel::fast_call(Thread& caller) {
     return true;
 }
 
-bool Kernel::fast_return(Thread& server) {
-    const UserContext& context = server.context;
+bool Kernel::fast_return(Thread& server, const abi::Submission& entry) {
     Ring& ring = server.ring;
-    Received* received = ring.find_received(context.r8);
+    Received* received = ring.find_received(entry.argument);
     if (received == nullptr || received->call == nullptr || received->lent != nullptr) return false;
     Pending& call = *received->call;
     Thread& caller = *call.owner;
-    if (call.what != PendingKind::call || !takes_registers(caller) || call.result_slots != 0 || call.answer != kNoAnswer ||
-        caller.own.limited() || server.own.limited() || server.active != &server.own || caller.active != &caller.own ||
-        caller.own.user != &caller || !Scheduler::beats_queue(*here_, caller) || here_->next != nullptr ||
-        (caller.pinned && caller.pinned_cpu != here_) || server.enter.deadline <= now_) {
+    if (call.what != PendingKind::call || !waits_for_one(caller) || call.result_slots != 0 || call.answer != kNoAnswer ||
+        caller.enter.chain != nullptr || !may_run_here(*here_, caller)) {
         return false;
     }
     BufferGroup& group = ring.groups[received->group];
-    const u32 length = high(context.r10), offset = low(context.r10);
-    if (!ring.arena_fits(offset, length) || words(length) > words(call.reply_capacity - kHeaderBytes) || group.users == 0 ||
-        group.slots_each != 0) {
+    const u32 length = entry.params_length;
+    if (length > abi::kMessageBytesMax || !ring.arena_fits(entry.params_offset, length) ||
+        words(length) > words(call.reply_capacity - kHeaderBytes) || group.users == 0 || group.slots_each != 0) {
         return false;
     }
 
     // Point of no return.
-    const u32 target = call.reply_offset;
-    const u64 user_data = call.user_data;
+    const abi::Completion completion{.user_data = call.user_data, .length = length, .offset = call.reply_offset};
     const NodeRef through = call.through;
-    copy_message(caller.ring.arena(target + kHeaderBytes), ring.arena(offset), length);
+    copy_message(caller.ring.arena(call.reply_offset + kHeaderBytes), ring.arena(entry.params_offset), length);
     group.free |= u64{1} << received->buffer;
     ring.free_received(*received);
     call.through = {};
     call.call_state = CallState::queued;
     caller.ring.drop_pending(call);
-    hand_over(server, caller, {.user_data = user_data, .length = length, .offset = target});
+    hand_over(server, caller, completion);
     nodes_.drop_reference(through);
     return true;
 }

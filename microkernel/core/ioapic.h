@@ -52,8 +52,8 @@ public:
     // The line of a global system interrupt; nothing when it belongs to another I/O APIC.
     std::optional<u32> line_of(u32 interrupt) const;
 
-    // Sets vector, destination and signalling, and leaves the line masked. False, with nothing written, for a line that the device
-    // does not have, or a vector below 16, which the local APIC refuses (SDM vol. 3A §10.5.2).
+    // Sets vector, destination and signalling, and leaves the line masked. False, with nothing written, for a line that the
+    // device does not have, or a vector below 16, which the local APIC refuses (SDM vol. 3A §10.5.2).
     [[nodiscard]] bool route(u32 line, const InterruptRoute& route);
     // False for a line that the device does not have.
     [[nodiscard]] bool mask(u32 line);

@@ -59,7 +59,9 @@ Action Kernel::system_call(Cpu& cpu, Time now) {
     if (thread.state == ThreadState::running) {
         switch (static_cast<abi::SystemCall>(thread.context.rax)) {
             case abi::SystemCall::enter:
-                if (start_enter(thread) == Progress::run && cpu.next == nullptr && consequences_.empty()) return run(thread);
+                if (start_enter(thread) == Progress::run && cpu.next == nullptr && consequences_.empty()) {
+                    return run(*cpu.current);  // another thread, after a call in registers
+                }
                 break;
             case abi::SystemCall::exit: exit_thread(thread, thread.context.rdi); break;
             default: crash(thread, abi::CrashCause::bad_system_call, 0, 0); break;
@@ -155,7 +157,7 @@ Kernel::Progress Kernel::go_on(Thread& thread) {
 Action Kernel::run(Thread& thread) {
     Cpu& cpu = *here_;
     cpu.root = PhysicalAddress{thread.context.cr3};
-    scheduler_.program_timer(cpu, now_);
+    if (cpu.timer_stale || thread.active->limited()) scheduler_.program_timer(cpu, now_);
     return Action{.kind = Action::Kind::run, .context = &thread.context};
 }
 
@@ -228,6 +230,7 @@ bool Kernel::take_next() {
     thread.cpu = &cpu;
     cpu.current = &thread;
     cpu.run_since = now_;
+    if (cpu.ready != 0) cpu.timer_stale = true;
     return true;
 }
 

@@ -13,7 +13,7 @@
 //      zero    fill the block with zeros, interrupts on, then call proceed
 //      again   let pending interrupts in for a moment, then call proceed: the step is spent, others shall get the lock
 //      off, reset   stop or restart the machine
-// A step does at most kStepUnits units of work, each below 500 instructions, so that no one waits long for the lock (R17).
+// A step does at most kStepUnits units of work, of about 125 instructions, so that no one waits long for the lock (R17).
 // The host and the machine compile these very files.
 #pragma once
 
@@ -33,7 +33,8 @@
 
 namespace capos::kernel {
 
-inline constexpr u32 kStepUnits = 8;
+inline constexpr u32 kStepUnits = 32;
+inline constexpr u32 kCallUnits = 3;  // of a call, besides the one of every entry
 inline constexpr usize kObjectCellBytes = 320;  // one kernel object or mapping
 
 struct Action {
@@ -196,9 +197,17 @@ private:
     void exit_thread(Thread& thread, u64 code);
 
     // --- fast_path.cc ---
+    // An enter that submits nothing and need not wait is done at once: true, and the thread goes on. False: nothing has happened.
+  public:
+    bool enter_at_once(Cpu& cpu) REQUIRES(lock);
+    // Whether that is worth trying; needs no lock.
+    static bool submits_nothing(const UserContext& context) { return (context.rax | context.rdi) == 0; }
+
+  private:
     Progress start_register_enter(Thread& thread);
-    bool fast_call(Thread& caller);
-    bool fast_return(Thread& server);
+    Progress start_single(Thread& thread, const abi::Submission& entry);
+    bool fast_call(Thread& caller, const abi::Submission& entry);
+    bool fast_return(Thread& server, const abi::Submission& entry);
     void hand_over(Thread& from, Thread& to, const abi::Completion& completion);
 
     // --- call.cc ---
@@ -210,6 +219,7 @@ private:
     void finish_call(Pending& call, Status status, const abi::Completion& completion, std::span<const u64> results);
     void abandon(Received& received);
     bool deliver(Endpoint& endpoint, Pending& call);
+    static Pending* first_receiver(PendingQueue& receivers);
     bool deliver_to(Pending& receive, Pending& call);
     void starve(Pending& receive);
     bool deliver_event(PendingQueue& receivers, abi::CompletionKind kind, u64 token);
@@ -220,6 +230,7 @@ private:
     Outcome submit_receive(Thread& thread, const abi::Submission& entry);
     Status set_up_group(Thread& thread, const abi::Submission& entry);
     Status provide(Thread& thread, u64 group_index, u64 buffer);
+    static Status reserve_buffer(Thread& thread, u64 group_index, u64 buffer);
     void end_receive(Pending& receive, Status status);
     Outcome submit_return(Thread& thread, const abi::Submission& entry);
     struct AnswerMessage {

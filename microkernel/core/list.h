@@ -37,6 +37,7 @@ public:
 
     bool empty() const { return !head_.linked(); }
     T* front() const { return empty() ? nullptr : element(head_.next_); }
+    T* back() const { return empty() ? nullptr : element(head_.previous_); }
     // The element after `item`, or null. Valid while `item` stays in the list.
     T* next(T& item) const {
         ListLink* link = (item.*Link).next_;

@@ -10,7 +10,7 @@ namespace capos::kernel {
 namespace {
 
 constexpr u64 kEagerPages = 16;    // entered by map where frames exist already
-constexpr u64 kPagesPerUnit = 8;   // page-table entries changed in one unit of work
+constexpr u64 kPagesPerUnit = 2;   // page-table entries changed in one unit of work
 constexpr u64 kLargePages = PageTable::kPageBytes2M / kPageBytes;
 
 PageAttributes attributes_of(const Region& region) { return {.access = region.access, .user = true}; }
@@ -157,11 +157,12 @@ bool Kernel::retire(Region& region) {
 // True if no other CPU can remember what the region's entries were.
 bool Kernel::await_invalidation(Region& region) {
     region.stamp = invalidation_.request(*here_, region.space->table.root());
+    if (region.work_link.linked()) region.work_link.unlink();
     if (region.stamp == 0) {
         settle_access(region);
+        complete_all_deferred(region.waiters, Status::ok);  // of an earlier change that others had still to acknowledge
         return true;
     }
-    if (region.work_link.linked()) region.work_link.unlink();
     retiring_.push_back(region);
     return false;
 }
@@ -240,9 +241,11 @@ void Kernel::lose(Region& region) {
     if (region.use_link.linked()) region.use_link.unlink();
     if (region.lost) return;
     region.lost = true;
-    if (region.state != Region::State::mapped) return;  // goes anyway
-    region.state = Region::State::losing;
-    region.cursor = 0;
+    if (region.state == Region::State::retiring) return;  // goes anyway
+    if (region.state == Region::State::mapped) {
+        region.state = Region::State::losing;
+        region.cursor = 0;
+    }  // else whoever began to unmap it may never come back: the reaper finishes it
     if (region.work_link.linked()) region.work_link.unlink();
     losing_.push_back(region);
 }

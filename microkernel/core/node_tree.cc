@@ -61,7 +61,9 @@ void NodeTree::release(Node* node) {
             consequences_.end(*node->object);
             return;
         }
-        if (node->interface == Interface::facet && !node->object->dead) {
+        // One notice for each mint: what was derived from a facet counts as a part of it.
+        const bool minted = node->interface == Interface::facet && node->parent->interface != Interface::facet;
+        if (minted && !node->object->dead) {
             node->notice_pending = true;  // freed when the server has taken the notice
             static_cast<Endpoint*>(node->object)->notices.push_back(*node);
             consequences_.look_at(*node->object);
@@ -125,7 +127,9 @@ bool NodeTree::kill_all_step(Node& top, u32& budget) {
     }
     if (!kill_below_step(top, budget)) return false;
     if (top.object->root == &top) top.object->root = nullptr;
+    Node* parent = top.parent;
     free_node(top);
+    release(parent);
     return true;
 }
 

@@ -89,6 +89,8 @@ KernelResult<Kernel::Restart> Kernel::call_account(ObjectCall& call) {
                 do_work(1);
                 return Restart::again;
             }
+            // The last one that waits for other CPUs to forget it is done after all before it.
+            if (Region* last = retiring_.back()) return defer(call, last->waiters);
             return call.reply(idl::Account::Revoke::Results{});
         }
         default: return fail(Status::unimplemented);

@@ -43,12 +43,15 @@ KernelResult<Kernel::Restart> Kernel::call_process(ObjectCall& call) {
             Node* node = TRY(call.argument(params.notification));
             if (node->interface != Interface::notification) return fail(Status::wrong_interface);
             if (params.bit >= Notification::kBits) return fail(Status::bad_argument);
-            nodes_.drop_reference(process.supervisor);
-            process.supervisor = node->ref();
-            process.supervisor_bit = params.bit;
-            nodes_.add_reference(*node);
             if (process.state == Process::State::ended) {
-                signal(static_cast<Notification&>(*node->object), u64{1} << params.bit);
+                // Not here and now: it may be this very caller who receives it.
+                static_cast<Notification&>(*node->object).bits |= u64{1} << params.bit;
+                consequences_.look_at(*node->object);
+            } else {
+                nodes_.drop_reference(process.supervisor);
+                process.supervisor = node->ref();
+                process.supervisor_bit = params.bit;
+                nodes_.add_reference(*node);
             }
             return call.reply(idl::Process::Supervise::Results{});
         }
@@ -123,6 +126,7 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
                 end_thread(thread);
                 return Restart::ended;
             }
+            if (thread.released()) return call.reply(idl::Thread::Kill::Results{});
             const Restart restart = defer(call, thread.end_waiters);
             end_thread(thread);
             return restart;
@@ -158,6 +162,7 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
         case idl::Thread::HandleFaults::kOrdinal: return handle_faults(call, thread);
         case idl::Thread::Wait::kOrdinal: {
             TRY(call.decode<idl::Thread::Wait>());
+            if (thread.released()) return call.reply(idl::Thread::Wait::Results{});
             return defer(call, thread.end_waiters);
         }
         default: return fail(Status::unimplemented);
@@ -193,6 +198,7 @@ KernelResult<Kernel::Restart> Kernel::handle_faults(ObjectCall& call, Thread& th
         if (node->interface != Interface::facet || params.timeout == 0 || params.timeout > kFaultTimeoutMax) {
             return fail(Status::bad_argument);
         }
+        if (thread.ended()) return call.reply(idl::Thread::HandleFaults::Results{});
         nodes_.add_reference(*node);
         handler = node->ref();
     }

@@ -9,9 +9,9 @@
 namespace capos::kernel {
 
 namespace {
-constexpr u32 kSlotsPerUnit = 16;
-constexpr u32 kNodesPerUnit = 8;
-constexpr u32 kFramesPerUnit = 8;
+constexpr u32 kSlotsPerUnit = 4;
+constexpr u32 kNodesPerUnit = 2;
+constexpr u32 kFramesPerUnit = 2;
 }  // namespace
 
 // One piece of work, taken off `units`. False when nothing more can be done now.
@@ -19,7 +19,11 @@ bool Kernel::reap_step(u32& units) {
     if (Region* region = losing_.front()) {
         if (unmap_step(*region, units)) {
             losing_.remove(*region);
-            if (await_invalidation(*region)) detach(*region);
+            if (region->state == Region::State::unmapping) {
+                retire(*region);
+            } else if (await_invalidation(*region)) {
+                detach(*region);
+            }
         }
         return true;
     }
@@ -53,8 +57,9 @@ bool Kernel::reap(Object& object, u32& units) {
 
 bool Kernel::kill_capabilities(Object& object, u32& units) {
     if (object.root == nullptr) return true;
-    u32 budget = std::min(units, u32{8}) * kNodesPerUnit;
-    units -= std::min(units, u32{1});
+    if (units == 0) return false;
+    --units;
+    u32 budget = kNodesPerUnit;
     return nodes_.kill_all_step(*object.root, budget);
 }
 
@@ -69,9 +74,7 @@ void Kernel::end_use(NodeUse& use) {
     // Whoever receives through it loses what it had received there.
     Thread& server = *pending.owner;
     for (Received& received : server.ring.received()) {
-        if (!received.in_use || received.call == nullptr) continue;
-        const Node* facet = received.call->through.get();
-        if (facet != nullptr && facet->object != pending.through.node->object) continue;
+        if (!received.in_use || received.call == nullptr || received.source != pending.source) continue;
         end_call(*received.call, Status::disconnected);
         if (here_->steps_left == 0) {
             consequences_.ended.push_front(use);  // the rest in another step
@@ -127,14 +130,16 @@ bool Kernel::reap_process(Process& process, u32& units) {
             --units;
             end_thread(*thread);
         }
+        // Nothing comes into the table once the threads are gone.
+        if (!process.threads.empty()) return false;
         while (!process.table.clear_step(process.table_cursor, kSlotsPerUnit, nodes_)) {
             if (units == 0) return false;
             --units;
         }
-        if (!process.threads.empty()) return false;
         if (process.space != nullptr) {
-            // Gone when the reaper has taken it down: reap_space clears the pointer.
+            // Gone when the reaper has taken it down: reap_space clears the pointer. It may have lost its capabilities before.
             consequences_.end(*process.space);
+            consequences_.reap(*process.space);
             return false;
         }
         for (u32 i = 0; i < process.table.frames(); ++i) frames_.free(process.table.frame(i), 0);
@@ -202,18 +207,17 @@ bool Kernel::end_records(Thread& thread, u32& units) {
 }
 
 bool Kernel::reap_thread(Thread& thread, u32& units) {
-    enum Phase : u8 { kRecords, kRegion, kReleased };
     if (!thread.ended()) return true;  // only its last capability has gone
-    if (thread.phase == kRecords) {
+    if (thread.phase == Thread::kRecords) {
         if (thread.cpu != nullptr && thread.cpu->current == &thread) return false;
         if (!end_records(thread, units)) return false;
         if (thread.fault_call.what == PendingKind::fault) end_call(thread.fault_call, Status::cancelled);
         nodes_.drop_reference(thread.fault_facet);
         thread.fault_facet = {};
         drop_prepared(thread);
-        thread.phase = kRegion;
+        thread.phase = Thread::kRegion;
     }
-    if (thread.phase == kRegion) {
+    if (thread.phase == Thread::kRegion) {
         if (Region* region = thread.region) {
             unmap(*region);
             if (region->state == Region::State::retiring) return false;
@@ -221,7 +225,7 @@ bool Kernel::reap_thread(Thread& thread, u32& units) {
         }
         thread.account->refund({.frames = 1});  // the standing one
         thread.process_link.unlink();
-        thread.phase = kReleased;
+        thread.phase = Thread::kReleased;
         complete_all_deferred(thread.end_waiters, Status::ok);
         if (thread.process().state == Process::State::ending) consequences_.reap(thread.process());
     }

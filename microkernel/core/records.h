@@ -67,6 +67,7 @@ struct Pending : NodeUse {
     union {
         Cpu* timer_cpu{};      // timer: whose tree it is in
         Memory* memory;        // wait
+        Object* source;        // receive: the endpoint or notification. May be dead; look at `through` first
     };
     ListLink queue_link;    // call: Endpoint::calls or Answer::held. receive: receivers of its source. work: others that wait
                             // for the same. unused: free list
@@ -81,7 +82,8 @@ using PendingQueue = List<Pending, &Pending::queue_link>;
 struct Received {
     Pending* call{};             // null when the caller no longer waits
     Thread* server{};            // whose record this is, while in use
-    SchedulingContext* lent{};   // that came with the call, by direct hand-off
+    SchedulingContext* lent{};   // that came with the call, by direct hand-off; may be gone, only compared
+    const Object* source{};      // the endpoint that it came through; may be gone, only compared
     u32 generation{1};
     u16 next_free{};
     u8 group{};

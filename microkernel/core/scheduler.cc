@@ -27,6 +27,7 @@ void Scheduler::enqueue(Thread& thread, Cpu& cpu) {
     thread.cpu = &cpu;
     thread.queued_priority = thread.priority();
     cpu.queues[thread.queued_priority].push_back(thread);
+    cpu.timer_stale = true;
     cpu.ready |= u32{1} << thread.queued_priority;
 }
 
@@ -88,6 +89,7 @@ Thread* Scheduler::pick(Cpu& cpu, Time now) {
         cpu.slice_end = kNever;
     }
     cpu.current = next;
+    cpu.timer_stale = true;
     return next;
 }
 
@@ -139,7 +141,8 @@ void Scheduler::lend(Thread& from, Thread& to, Received& received) {
 void Scheduler::give_back(Thread& worker, Received& received, Thread& caller) {
     SchedulingContext* context = received.lent;
     received.lent = nullptr;
-    if (context == nullptr || context->through != &received || worker.active != context) return;
+    // Where the worker has it, it is alive: its owner's end would have taken it back.
+    if (context == nullptr || worker.active != context || context->through != &received) return;
     worker.active = &worker.own;
     context->through = nullptr;
     context->user = context->owner;
@@ -164,6 +167,7 @@ void Scheduler::reclaim(Thread& owner) {
 void Scheduler::sleep(Thread& thread, Cpu& cpu) {
     thread.timer_cpu = &cpu;
     cpu.wakeups.insert(thread);
+    cpu.timer_stale = true;
 }
 
 void Scheduler::stop_sleeping(Thread& thread) {
@@ -179,6 +183,7 @@ void Scheduler::program_timer(Cpu& cpu, Time now) {
         if ((cpu.ready & u32{1} << current->priority()) != 0) at = std::min(at, cpu.slice_end);
         if (current->active->limited()) at = std::min(at, now + current->active->left);
     }
+    cpu.timer_stale = false;
     if (at >= cpu.timer_at) return;  // fires early or in time, and is then looked at again
     cpu.timer_at = at;
     port::set_timer(at);

@@ -33,13 +33,13 @@ inline void write_shared_release(u32& word, u32 value) { __atomic_store_n(&word,
 // A private copy of a structure, word by word; the words may be of different moments.
 template <typename T>
     requires(std::is_trivially_copyable_v<T> && sizeof(T) % 8 == 0)
-T snapshot_shared(const void* address) {
+T snapshot_shared(const std::byte* address) {
     port::before_shared_read(address, sizeof(T));
-    u64 words[sizeof(T) / 8];
-    const auto* source = static_cast<const u64*>(address);
-    for (usize i = 0; i < sizeof(T) / 8; ++i) words[i] = __atomic_load_n(&source[i], __ATOMIC_RELAXED);
     T value;
-    std::memcpy(&value, words, sizeof value);
+    for (usize i = 0; i < sizeof(T); i += 8) {
+        const u64 word = __atomic_load_n(reinterpret_cast<const u64*>(address + i), __ATOMIC_RELAXED);
+        __builtin_memcpy(reinterpret_cast<std::byte*>(&value) + i, &word, sizeof word);
+    }
     return value;
 }
 

@@ -67,6 +67,9 @@ public:
 
     Process& process() const { return process_; }
     bool ended() const { return state == ThreadState::ended; }
+    // Of the teardown. Released: everything that it held has been given back; it lives on while capabilities name it.
+    enum Phase : u8 { kRecords, kRegion, kReleased };
+    bool released() const { return phase == kReleased; }
     // A server that works for a client runs at least at the client's priority.
     u8 priority() const { return own.priority > active->priority ? own.priority : active->priority; }
 

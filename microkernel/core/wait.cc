@@ -42,7 +42,10 @@ Kernel::Outcome Kernel::submit_wait(Thread& thread, const abi::Submission& entry
 // Wakes those that wait for the word, in order of arrival, at most `argument` of them.
 Kernel::Outcome Kernel::submit_wake(Thread& thread, const abi::Submission& entry) {
     const std::optional<Word> word = word_at(thread, entry.capability);
-    if (!word) return end_entry(thread, entry, Status::bad_argument);
+    if (!word) {
+        thread.enter.woken = 0;
+        return end_entry(thread, entry, Status::bad_argument);
+    }
     const u64 first = Memory::word_key(word->offset), end = Memory::word_key(word->offset + sizeof(u32));
     u64& woken = thread.enter.woken;
     for (; woken < entry.argument; ++woken) {
@@ -70,6 +73,7 @@ Kernel::Outcome Kernel::submit_timer(Thread& thread, const abi::Submission& entr
     timer->deadline_ns = entry.argument;
     timer->timer_cpu = here_;
     here_->timers.insert(*timer);
+    here_->timer_stale = true;
     entry_pending_ = timer;
     return Outcome::taken;
 }

@@ -10,34 +10,51 @@
 
 #include "arch/x86_64/layout.h"
 
-.macro save_common context
-    mov %rbx, CONTEXT_RBX(\context)
+// What a C++ function may change, and what it preserves (System V ABI). rax, rcx, r11 and rsp are handled where they are used.
+.macro save_scratch context
     mov %rdx, CONTEXT_RDX(\context)
     mov %rsi, CONTEXT_RSI(\context)
     mov %rdi, CONTEXT_RDI(\context)
-    mov %rbp, CONTEXT_RBP(\context)
     mov %r8, CONTEXT_R8(\context)
     mov %r9, CONTEXT_R9(\context)
     mov %r10, CONTEXT_R10(\context)
+.endm
+
+.macro save_preserved context
+    mov %rbx, CONTEXT_RBX(\context)
+    mov %rbp, CONTEXT_RBP(\context)
     mov %r12, CONTEXT_R12(\context)
     mov %r13, CONTEXT_R13(\context)
     mov %r14, CONTEXT_R14(\context)
     mov %r15, CONTEXT_R15(\context)
 .endm
 
-.macro load_common context
-    mov CONTEXT_RBX(\context), %rbx
+.macro load_scratch context
     mov CONTEXT_RDX(\context), %rdx
     mov CONTEXT_RSI(\context), %rsi
     mov CONTEXT_RDI(\context), %rdi
-    mov CONTEXT_RBP(\context), %rbp
     mov CONTEXT_R8(\context), %r8
     mov CONTEXT_R9(\context), %r9
     mov CONTEXT_R10(\context), %r10
+.endm
+
+.macro load_preserved context
+    mov CONTEXT_RBX(\context), %rbx
+    mov CONTEXT_RBP(\context), %rbp
     mov CONTEXT_R12(\context), %r12
     mov CONTEXT_R13(\context), %r13
     mov CONTEXT_R14(\context), %r14
     mov CONTEXT_R15(\context), %r15
+.endm
+
+// Back to a user that came by SYSCALL, below the last user page: its address is canonical, SYSRET cannot fault.
+.macro return_by_sysret context
+    mov CONTEXT_RAX(\context), %rax
+    mov CONTEXT_RIP(\context), %rcx
+    mov CONTEXT_RFLAGS(\context), %r11
+    mov CONTEXT_RSP(\context), %rsp
+    swapgs
+    sysretq
 .endm
 
 .text
@@ -50,32 +67,38 @@ x86_syscall_entry:                      // interrupts off, flags cleaned by SFMA
     mov %rax, CONTEXT_RAX(%rsp)
     mov %rcx, CONTEXT_RIP(%rsp)
     mov %r11, CONTEXT_RFLAGS(%rsp)
-    save_common %rsp
+    save_scratch %rsp
     movq $0, CONTEXT_RETURN_PATH(%rsp)
     mov %gs:LOCAL_USER_RSP, %rcx
     mov %rcx, CONTEXT_RSP(%rsp)
     mov %gs:LOCAL_STACK, %rsp
+    call x86_on_quick_syscall           // all the work, when there is next to none
+    test %al, %al
+    je 1f
+    mov %gs:LOCAL_CURRENT, %rsp         // the same thread goes on, and C++ has kept its preserved registers
+    load_scratch %rsp
+    return_by_sysret %rsp
+1:  mov %gs:LOCAL_CURRENT, %rdi
+    save_preserved %rdi
     xor %ebp, %ebp                      // the backtrace ends here
     call x86_on_syscall
     // fall through: rax = the context to go on with
 
+.globl x86_resume_rax
 x86_resume_rax:
     cmpq $0, CONTEXT_RETURN_PATH(%rax)
     jne 1f
     mov %rax, %rsp
-    load_common %rsp
-    mov CONTEXT_RAX(%rsp), %rax
-    mov CONTEXT_RIP(%rsp), %rcx         // came from SYSCALL below the last user page: canonical, SYSRET cannot fault
-    mov CONTEXT_RFLAGS(%rsp), %r11
-    mov CONTEXT_RSP(%rsp), %rsp
-    swapgs
-    sysretq
+    load_scratch %rsp
+    load_preserved %rsp
+    return_by_sysret %rsp
 1:  pushq $USER_DATA
     pushq CONTEXT_RSP(%rax)
     pushq CONTEXT_RFLAGS(%rax)
     pushq $USER_CODE
     pushq CONTEXT_RIP(%rax)
-    load_common %rax
+    load_scratch %rax
+    load_preserved %rax
     mov CONTEXT_RCX(%rax), %rcx
     mov CONTEXT_R11(%rax), %r11
     mov CONTEXT_RAX(%rax), %rax
@@ -99,7 +122,8 @@ trap:
     mov %gs:LOCAL_CURRENT, %rax
     mov %rcx, CONTEXT_RCX(%rax)
     mov %r11, CONTEXT_R11(%rax)
-    save_common %rax
+    save_scratch %rax
+    save_preserved %rax
     pop %rcx
     mov %rcx, CONTEXT_RAX(%rax)
     pop %rdi                            // vector

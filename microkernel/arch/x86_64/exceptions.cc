@@ -102,6 +102,16 @@ const char* exception_name(u64 vector) { return vector < std::size(kExceptionNam
 
 extern "C" {
 
+bool x86_on_quick_syscall() {
+    CpuLocal& local = this_cpu();
+    if (!Kernel::submits_nothing(*local.current)) return false;
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    const bool done = kernel.enter_at_once(*local.cpu);
+    kernel.lock.release();
+    return done;
+}
+
 UserContext* x86_on_syscall() {
     CpuLocal& local = this_cpu();
     Kernel& kernel = *local.kernel;
