@@ -1,7 +1,7 @@
 """What the fuzz verb and the corpus runner share: the targets, their seeds, replay, and what a set of inputs reaches.
 
-A target is fuzz/NAME.cc; the build makes fuzz-NAME (sanitizers) and coverage-NAME (source coverage) of it. Its regression corpus
-is fuzz/corpus/NAME: small files, each of which once found something or reaches lines that no other does.
+A target is fuzz/NAME.cc; the build makes fuzz-NAME (sanitizers) and coverage-NAME (source coverage) of it. Its regression
+corpus is fuzz/corpus/NAME: small files, each of which once found something or reaches lines that no other does.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent.parent
 PROGRAM, COVERAGE_PROGRAM = "fuzz-", "coverage-"
 PROFDATA, COV = "llvm-profdata-19", "llvm-cov-19"
-_NOT_UNDER_TEST = r"(^/usr/|/fuzz/[^/]+\.cc$|/fuzz/support/|/test/(host|sim)/)"
+_NOT_UNDER_TEST = r"(^/usr/|/fuzz/[^/]+\.cc$|/fuzz/support/|/test/(host|sim|codegen)/)"
 _SECONDS_MAX = 600
 
 

@@ -31,7 +31,7 @@ class _Group:
 
 _GROUPS = (
     _Group("tidy", "test/tidy/run.py", "checks of the sources against style.md", ("microkernel/kernel.elf",)),
-    _Group("host", "test/host/run.py", "unit tests of all pure parts, with sanitizers", ("host-tests",)),
+    _Group("host", "test/host/run.py", "unit tests of all pure parts, with sanitizers", ("host-tests", "sim-tests")),
     _Group("fuzz-corpus", "fuzz/run.py", "the seeds and known findings of the fuzz targets", ("fuzz-tests",)),
     _Group("cli", "test/cli/run.py", "./capos itself"),
     _Group("harness", "test/system/selftest/run.py", "the QEMU harness itself, with a fake emulator"),

@@ -18,7 +18,7 @@ bool has_signature(Bytes bytes, const char* signature, usize length) {
     return bytes.size() >= length && std::memcmp(bytes.data(), signature, length) == 0;
 }
 
-// Walks the sub-structures behind `offset`: visit(type, structure). Structures start with a type and a length of kTypeBytes each.
+// Walks the sub-structures behind `offset`: visit(type, structure). Structures start with a type and a length, a Field each.
 template <typename Field, typename Visit>
 Result<void, AcpiError> walk(Bytes table, u64 offset, Visit visit) {
     const ByteReader reader{table};
@@ -120,7 +120,8 @@ Result<Madt, AcpiError> parse_madt(Bytes table) {
             case kIoApic: {
                 const auto first = entry.read<u32>(8);
                 if (!first) return fail(AcpiError::bad_entry);
-                return append(madt.io_apic_storage, madt.io_apic_count, MadtIoApic{*entry.read<u8>(2), *entry.read<u32>(4), *first});
+                return append(madt.io_apic_storage, madt.io_apic_count,
+                              MadtIoApic{*entry.read<u8>(2), *entry.read<u32>(4), *first});
             }
             case kOverride: {
                 const auto line_flags = entry.read<u16>(8);

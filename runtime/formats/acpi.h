@@ -14,7 +14,17 @@
 
 namespace capos::formats {
 
-enum class AcpiError : u8 { no_root, bad_root_checksum, unreadable, truncated, bad_length, bad_checksum, bad_entry, too_many, missing };
+enum class AcpiError : u8 {
+    no_root,
+    bad_root_checksum,
+    unreadable,
+    truncated,
+    bad_length,
+    bad_checksum,
+    bad_entry,
+    too_many,
+    missing,
+};
 const char* describe(AcpiError error);
 
 // Gives the bytes [address, address + length) of physical memory, or nothing when that is not memory. The bytes stay valid.

@@ -1,7 +1,8 @@
 // multiboot2.h - reads the information that a boot loader hands over. Pure: no allocation, no I/O.
 //
 // Specification: Multiboot2 version 2.0, section 3.6 "Boot information". Tags start at 8-byte boundaries; each has a type and a
-// size that includes its header. The walk is bounded by total_size; a tag that leaves it, or is shorter than its type needs, is an error.
+// size that includes its header. The walk is bounded by total_size; a tag that leaves it, or is shorter than its type needs, is
+// an error.
 #pragma once
 
 #include <array>

@@ -57,7 +57,7 @@ TEST_CASE("the adversary is asked once for each message, entry or index, with it
     alignas(8) std::array<std::byte, 512> from{}, to{};
     for (const u32 bytes : {5u, 100u, 500u}) copy_message(to.data(), from.data(), bytes);
     Entry entry{};
-    (void)snapshot_shared<Entry>(&entry);
+    (void)snapshot_shared<Entry>(reinterpret_cast<const std::byte*>(&entry));
     u32 index = 0;
     (void)read_shared_acquire(index);
     const std::vector<std::pair<const void*, usize>> expected{
@@ -69,10 +69,22 @@ TEST_CASE("what the adversary changes after a snapshot does not change the snaps
     test::Machine machine;
     Entry shared{1, 2};
     machine.before_shared_read = [&](void*, usize) { shared.second = 3; };
-    const Entry copy = snapshot_shared<Entry>(&shared);
+    const Entry copy = snapshot_shared<Entry>(reinterpret_cast<const std::byte*>(&shared));
     shared = {9, 9};
     CHECK(copy.first == 1);
     CHECK(copy.second == 3);
+}
+
+TEST_CASE("a word of a list is read once, as it then was") {
+    test::Machine machine;
+    u64 word = 1;
+    int reads = 0;
+    machine.before_shared_read = [&](void*, usize bytes) {
+        REQUIRE(bytes == sizeof word);
+        word = 2 + static_cast<u64>(reads++);
+    };
+    CHECK(read_shared_word(reinterpret_cast<const std::byte*>(&word)) == 2);
+    CHECK(reads == 1);
 }
 
 TEST_CASE("an index written for the user is the index") {

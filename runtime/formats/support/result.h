@@ -1,4 +1,4 @@
-// result.h - Result<T, E>: a value or an error that the caller may not ignore. Pure, freestanding; used by kernel, target and host.
+// result.h - Result<T, E>: a value or an error that the caller may not ignore. Pure, freestanding; for kernel, target and host.
 //
 // Result derives from std::expected because an alias of it would lose [[nodiscard]] and be silently discarded.
 #pragma once
