@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kInitName = "init";
 constexpr RingGeometry kInitRing{.region_bytes = 64 * 1024, .sq_entries = 64, .cq_entries = 128};
 constexpr PageCount kStackPages{16};
-// Where init lies when its program does not care: a base with 16 random pages' bits above the lowest, and the stack far away.
+// Where init lies when its program does not care, and its stack; a random number of pages is added to one, taken from the other.
 constexpr u64 kProgramBase = 0x40'0000;
 constexpr u64 kStackTop = 0x7000'0000'0000;
 constexpr u64 kRandomPages = u64{1} << 16;
@@ -154,8 +154,12 @@ Result<void, BootFailure> start_init(Kernel& kernel, std::span<const formats::Bo
     if (module == modules.end()) return fail(BootFailure{"init", "the boot loader gave no module of that name"});
     const auto image = formats::parse_elf(contents(*module));
     if (!image) return fail(BootFailure{"init", formats::describe(image.error())});
-    if (!start(kernel, modules, *image, contents(*module))) return fail(BootFailure{"init", "there is not enough memory for it"});
-    return done;
+    const auto started = start(kernel, modules, *image, contents(*module));
+    if (started) return done;
+    return fail(BootFailure{"init", started.error() == Status::quota ? "there is not enough memory for it"
+                                    : started.error() == Status::bad_argument
+                                        ? "a module's name is longer than 31 characters, or there are too many"
+                                        : "its segments do not fit into the user half"});
 }
 
 }  // namespace capos::kernel

@@ -169,7 +169,7 @@ void set_up_boot_cpu(Machine& machine) {
     local.loaded_cr3 = x86::kernel_table().root().value;
     cpu.online = true;
     x86::load_descriptors(local, stacks.ist);
-    x86::map_local_apic(machine.platform.madt.local_apic);
+    x86::map_local_apic(machine.platform.madt.local_apic, !machine.platform.dmar.x2apic_opt_out);
     x86::enable_local_apic();
     local.apic_id = x86::local_apic_id();
     const auto id = x86::cpu_table().add(local.apic_id);

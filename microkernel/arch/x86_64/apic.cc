@@ -30,6 +30,7 @@ constexpr u32 kMasked = 1 << 16, kNmiDelivery = 4 << 8, kTscDeadline = 2 << 17, 
 constexpr u32 kInit = 5 << 8, kStartup = 6 << 8, kAssert = 1 << 14, kAllButSelf = 3 << 18, kDeliveryPending = 1 << 12;
 constexpr u32 kMsrApicBase = 0x1b, kMsrTscDeadline = 0x6e0, kMsrX2Apic = 0x800, kMsrX2ApicCommand = 0x830;
 constexpr u64 kApicEnable = 1 << 11, kX2ApicEnable = 1 << 10;
+constexpr u32 kBroadcast = 0xff;  // the highest of 8-bit ids
 constexpr u64 kNsPerSecond = 1'000'000'000;
 
 struct LocalApic {
@@ -61,8 +62,10 @@ void command(u32 apic_id, u32 low) {
 
 }  // namespace
 
-void map_local_apic(u64 physical) {
-    apic.x2apic = cpu_features().x2apic;
+void map_local_apic(u64 physical, bool may_use_x2apic) {
+    // There is no way back from x2APIC mode but a reset, so firmware's choice of it stands.
+    const bool chosen = cpu_features().x2apic && (read_msr(kMsrApicBase) & kX2ApicEnable) != 0;
+    apic.x2apic = chosen || (cpu_features().x2apic && may_use_x2apic);
     apic.tsc_deadline = cpu_features().tsc_deadline;
     if (!apic.x2apic) apic.registers = map_device(PhysicalAddress{physical}, kPageBytes);
     if (!apic.x2apic && apic.registers == nullptr) panic("no memory for the local APIC's registers");
@@ -89,6 +92,7 @@ void set_apic_timer_rate(u64 hz) {
     enable_local_apic();
 }
 
+bool reaches(u32 apic_id) { return apic.x2apic || apic_id < kBroadcast; }
 u32 local_apic_id() { return apic.x2apic ? read(kId) : read(kId) >> 24; }
 void end_of_interrupt() { write(kEndOfInterrupt, 0); }
 void start_one_shot(u64 apic_ticks) { write(kInitialCount, static_cast<u32>(std::min<u64>(apic_ticks, 0xffff'ffff))); }

@@ -77,8 +77,8 @@ UserContext* perform(CpuLocal& local, Action action) {
                 interrupts_off();
                 action = proceed_step(local);
                 break;
-            case Action::Kind::off: power_off(Exit::orderly);
-            case Action::Kind::reset: reset();
+            case Action::Kind::off: stop_other_cpus(); power_off(Exit::orderly);
+            case Action::Kind::reset: stop_other_cpus(); reset();
         }
     }
 }
@@ -151,7 +151,7 @@ void x86_on_ist_trap(KernelFrame& frame) {
         return;
     }
     if (frame.vector == kNmi) {
-        stop_if_panicking();
+        stop_if_told();
         port::console_write("\nunexpected NMI: a hardware error, or a button\n");
         return;
     }

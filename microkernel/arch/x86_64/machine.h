@@ -57,10 +57,11 @@ void delay(Duration duration);
 
 // --- apic.cc: each CPU, its own local APIC ---
 enum Vector : u8 { kTimerVector = 0xef, kIpiVector = 0xf0, kSpuriousVector = 0xff };
-void map_local_apic(u64 physical);
+void map_local_apic(u64 physical, bool may_use_x2apic);
 void enable_local_apic();
 void set_apic_timer_rate(u64 hz);
 u32 local_apic_id();
+bool reaches(u32 apic_id);  // xAPIC mode has 8-bit ids
 void end_of_interrupt();
 void start_one_shot(u64 apic_ticks);
 u64 apic_timer_remaining();
@@ -139,8 +140,10 @@ struct KernelFrame {  // as trap_from_kernel and trap_ist push it
 };
 // Stops all CPUs, prints registers and backtrace, then halts or leaves the emulator. Any CPU, any time, any context; takes no lock.
 [[noreturn]] void panic(const char* reason, const KernelFrame* frame = nullptr);
-// Called by a CPU that got an NMI: does not return when a panic has sent it.
-void stop_if_panicking();
+// Makes this CPU the only one that runs; false when another one has done so. Any CPU, any time, any context.
+bool stop_other_cpus();
+// Called by a CPU that got an NMI: does not return when stop_other_cpus() has sent it.
+void stop_if_told();
 
 // --- symbols.cc ---
 // The kernel's own symbol and string table, where the boot loader put them. `ranges` receives the memory they lie in, to be kept.
@@ -161,7 +164,7 @@ std::optional<Symbol> symbol_at(u64 address);
 enum class Exit : u8 { orderly = 0x10, fatal = 0x11 };  // what the emulator's exit port is given: statuses 33 and 35
 void set_power(const Platform& platform);
 void set_exit_to_emulator();
-// Any CPU, any time. `fatal` halts where there is no emulator to leave, so that the last lines stay readable.
+// Any CPU, any time; the other CPUs stop too. `fatal` halts where there is no emulator to leave, so that the last lines stay readable.
 [[noreturn]] void power_off(Exit how);
 [[noreturn]] void reset();
 

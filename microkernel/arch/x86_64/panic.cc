@@ -1,8 +1,9 @@
 // The end of a kernel that has found a bug in itself or in the machine: stop the other CPUs, say what happened, halt.
 //
-// Takes no lock and allocates nothing. The first CPU that panics owns the console; the others are stopped by NMI, which no code
-// can hold off. A second failure on the same CPU, while it prints, ends at once with one line.
+// Takes no lock and allocates nothing. The first CPU that stops the others owns the console; they get an NMI, which no code can
+// hold off. A second failure on the same CPU, while it prints, ends at once with one line.
 
+#include <algorithm>
 #include <atomic>
 
 #include "arch/x86_64/instructions.h"
@@ -17,7 +18,8 @@ namespace x86 {
 namespace {
 
 constexpr u32 kNobody = ~u32{0};
-constinit std::atomic<u32> panicking{kNobody};  // local APIC id of the CPU that panics
+constinit std::atomic<u32> only_cpu{kNobody};   // local APIC id of the CPU that has stopped the others
+constinit std::atomic<bool> panicking{false};   // that CPU, in a panic
 constinit std::atomic<u32> stopped{0};
 constexpr unsigned kStopSpins = 1'000'000;      // some milliseconds: an NMI needs microseconds
 constexpr unsigned kFramesMax = 32;
@@ -61,18 +63,23 @@ void print_backtrace(u64 frame) {
     }
 }
 
-void stop_others() {
-    const u32 others = cpu_table().count() - 1;
-    if (others == 0) return;
-    send_nmi_to_others();
-    for (unsigned i = 0; i < kStopSpins && stopped.load(std::memory_order_acquire) < others; ++i) pause();
-}
-
 }  // namespace
 
-void stop_if_panicking() {
-    if (panicking.load(std::memory_order_acquire) == kNobody) return;
-    stopped.fetch_add(1, std::memory_order_release);  // pairs with stop_others()
+bool stop_other_cpus() {
+    interrupts_off();
+    const u32 others = cpu_table().count() - std::min(cpu_table().count(), u32{1});
+    const u32 self = others > 0 ? local_apic_id() : 0;
+    u32 first = kNobody;
+    if (!only_cpu.compare_exchange_strong(first, self, std::memory_order_acq_rel)) return first == self;
+    if (others == 0) return true;
+    send_nmi_to_others();
+    for (unsigned i = 0; i < kStopSpins && stopped.load(std::memory_order_acquire) < others; ++i) pause();
+    return true;
+}
+
+void stop_if_told() {
+    if (only_cpu.load(std::memory_order_acquire) == kNobody) return;
+    stopped.fetch_add(1, std::memory_order_release);  // pairs with stop_other_cpus()
     halt_forever();
 }
 
@@ -84,22 +91,16 @@ struct Source {
 };
 
 [[noreturn]] void stop(const char* reason, std::string_view detail, const Source& source, const KernelFrame* frame) {
-    interrupts_off();
-    const bool multiprocessor = cpu_table().count() > 1;
-    const u32 self = multiprocessor ? local_apic_id() : 0;
-    u32 first = kNobody;
-    if (!panicking.compare_exchange_strong(first, self, std::memory_order_acq_rel)) {
-        if (first != self) stop_if_panicking();
+    if (!stop_other_cpus()) stop_if_told();
+    if (panicking.exchange(true, std::memory_order_relaxed)) {
         port::console_write("\npanic inside panic: ");
         port::console_write(reason);
         port::console_write("\n");
         power_off(Exit::fatal);
     }
-    if (multiprocessor) stop_others();
-
     log_settings().to_console = true;
     port::console_write("\n");  // another CPU's line may have been cut off
-    line() << reason << detail << ", on the CPU with local APIC id " << self;
+    line() << reason << detail << ", on the CPU with local APIC id " << only_cpu.load(std::memory_order_relaxed);
     if (source.file != nullptr) line() << "at " << source.file << ":" << source.line;
     if (frame != nullptr) print_registers(*frame);
     if (frame != nullptr) print_address("at ", frame->rip, frame->rip);

@@ -154,7 +154,7 @@ u32 start_processors(const formats::Madt& madt, std::span<CpuLocal> locals, std:
     u32 running = 1;
     for (const formats::MadtCpu& entry : madt.cpus()) {
         if (!entry.enabled || table.find(entry.apic_id)) continue;
-        if (table.count() == cpus.size() || (entry.apic_id > 0xfe && !cpu_features().x2apic)) {
+        if (table.count() == cpus.size() || !reaches(entry.apic_id)) {
             log(LogLevel::warn, "boot") << "CPU with APIC id " << entry.apic_id << " left out: more than this kernel can address";
             continue;
         }

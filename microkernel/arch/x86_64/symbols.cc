@@ -25,7 +25,8 @@ struct SymbolEntry {
 static_assert(sizeof(SymbolEntry) == 24);
 
 constexpr u32 kSymbolTable = 2, kStringTable = 3;
-constexpr u8 kFunction = 2, kTypeMask = 15;
+constexpr u8 kUntyped = 0, kFunction = 2, kTypeMask = 15;
+constexpr u16 kReservedSections = 0xff00;  // SHN_ABS and others: not addresses
 
 constinit SymbolTables kernel_symbols{};
 
@@ -57,15 +58,22 @@ void use_symbols(const SymbolTables& tables) { kernel_symbols = tables; }
 std::optional<Symbol> symbol_at(u64 address) {
     const formats::ByteReader symbols{kernel_symbols.symbols};
     const std::string_view names{reinterpret_cast<const char*>(kernel_symbols.names.data()), kernel_symbols.names.size()};
+    // A function knows its size; labels of assembly do not, so the nearest one below counts.
+    std::optional<SymbolEntry> best;
     for (u64 offset = 0; const auto entry = symbols.read<SymbolEntry>(offset); offset += sizeof(SymbolEntry)) {
-        if ((entry->info & kTypeMask) != kFunction || address < entry->value || address - entry->value >= entry->size) continue;
-        if (entry->name >= names.size()) return std::nullopt;
-        const std::string_view name = names.substr(entry->name);
-        const usize end = name.find('\0');
-        if (end == std::string_view::npos) return std::nullopt;
-        return Symbol{name.substr(0, end), entry->value};
+        const u8 type = entry->info & kTypeMask;
+        if (address < entry->value || entry->section == 0 || entry->section >= kReservedSections) continue;
+        const bool function = type == kFunction && address - entry->value < entry->size;
+        const bool label = type == kUntyped && entry->size == 0;
+        if (!function && !(label && (!best || entry->value > best->value))) continue;
+        best = entry;
+        if (function) break;
     }
-    return std::nullopt;
+    if (!best || best->name >= names.size()) return std::nullopt;
+    const std::string_view name = names.substr(best->name);
+    const usize end = name.find('\0');
+    if (end == std::string_view::npos) return std::nullopt;
+    return Symbol{name.substr(0, end), best->value};
 }
 
 }  // namespace capos::kernel::x86
