@@ -33,7 +33,8 @@ class SysrootTest(unittest.TestCase):
                 objects[1])
         library = _SYSROOT / "lib"
         self.do("clang-19", "--target=x86_64-linux-musl", "-fuse-ld=lld", "-nostdlib", "-static",
-                "-Wl,--gc-sections,--eh-frame-hdr,--no-dependent-libraries", library / "crt1.o", library / "crti.o", _RUNTIME / "clang_rt.crtbegin-x86_64.o",
+                "-Wl,--gc-sections,--eh-frame-hdr,--no-dependent-libraries", library / "crt1.o", library / "crti.o",
+                _RUNTIME / "clang_rt.crtbegin-x86_64.o",
                 *objects, library / "core/libc++.a", library / "libc.a", _RUNTIME / "libclang_rt.builtins-x86_64.a",
                 _RUNTIME / "clang_rt.crtend-x86_64.o", library / "crtn.o", "-o", self.folder / "program")
         self.assertEqual(self.do(self.folder / "program"), "all good\n")
