@@ -64,10 +64,14 @@ void NodeTree::release(Node* node) {
         // One notice for each mint: what was derived from a facet counts as a part of it.
         const bool minted = node->interface == Interface::facet && node->parent->interface != Interface::facet;
         if (minted && !node->object->dead) {
-            node->notice_pending = true;  // freed when the server has taken the notice
+            // Freed when the server has taken the notice. It leaves the tree, so that it does not keep the endpoint alive.
+            node->notice_pending = true;
             static_cast<Endpoint*>(node->object)->notices.push_back(*node);
             consequences_.look_at(*node->object);
-            return;
+            Node* parent = node->parent;
+            leave_parent(*node);
+            node = parent;
+            continue;
         }
         Node* parent = node->parent;
         kill(*node);
@@ -78,11 +82,8 @@ void NodeTree::release(Node* node) {
 
 void NodeTree::finish_notice(Node& facet) {
     KERNEL_ASSERT(facet.notice_pending && facet.references == 0);
-    Node* parent = facet.parent;
     kill(facet);
-    if (facet.first_child != nullptr) return;  // derived from it: goes with the last of them
     free_node(facet);
-    release(parent);
 }
 
 void NodeTree::kill(Node& node) {
@@ -133,13 +134,16 @@ bool NodeTree::kill_all_step(Node& top, u32& budget) {
     return true;
 }
 
+void NodeTree::leave_parent(Node& node) {
+    if (node.parent == nullptr) return;
+    *node.sibling_slot = node.next_sibling;
+    if (node.next_sibling != nullptr) node.next_sibling->sibling_slot = node.sibling_slot;
+    node.parent = nullptr;
+}
+
 void NodeTree::free_node(Node& node) {
     KERNEL_ASSERT(!node.alive && node.first_child == nullptr && node.uses.empty());
-    if (node.parent != nullptr) {
-        *node.sibling_slot = node.next_sibling;
-        if (node.next_sibling != nullptr) node.next_sibling->sibling_slot = node.sibling_slot;
-        node.parent = nullptr;
-    }
+    leave_parent(node);
     if (node.account_link.linked()) node.account_link.unlink();
     if (node.account != nullptr) node.account->refund({.nodes = 1});
     node.account = nullptr;

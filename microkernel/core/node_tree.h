@@ -74,6 +74,7 @@ private:
 
     void release(Node* node);
     Node& take(Object& object, Interface interface, Account* payer);
+    static void leave_parent(Node& node);
     void free_node(Node& node);
 
     Consequences& consequences_;

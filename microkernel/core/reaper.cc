@@ -268,6 +268,12 @@ bool Kernel::reap_endpoint(Endpoint& endpoint, u32& units) {
     if (!kill_capabilities(endpoint, units)) return false;
     // Calls and receivers were linked to nodes, and have ended with them; here are those that end_use has not come to yet.
     if (!endpoint.calls.empty() || !endpoint.receivers.empty()) return false;
+    while (Node* facet = endpoint.notices.front()) {
+        if (units == 0) return false;
+        --units;
+        endpoint.notices.remove(*facet);
+        nodes_.finish_notice(*facet);
+    }
     if (endpoint.attention_link.linked()) endpoint.attention_link.unlink();
     endpoint.~Endpoint();
     free_cell(endpoint, {});

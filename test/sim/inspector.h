@@ -1,0 +1,62 @@
+// inspector.h - looks into the core between two steps: what must hold whatever user programs do. It is the only friend of Kernel.
+#pragma once
+
+#include <ostream>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "sim/machine.h"
+
+namespace capos::sim {
+// Something that must hold does not.
+struct Violation : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+}  // namespace capos::sim
+
+namespace capos::kernel {
+
+class Inspector {
+public:
+    explicit Inspector(sim::Machine& machine) : machine_{machine} {}
+
+    // All invariants: accounts, nodes and their references, frames, page tables, rings, the scheduler, and what CPUs remember.
+    // Throws Violation.
+    void check();
+    // No work is left that the kernel would do by itself.
+    bool at_rest() const;
+    // Other CPUs have still to acknowledge something.
+    bool retiring() const;
+
+    // What is in use; equal before and after means that everything came back.
+    struct Totals {
+        u64 free_frames;
+        u32 nodes, cells;
+        Resources charged;  // to the root account
+        bool operator==(const Totals&) const = default;
+        friend std::ostream& operator<<(std::ostream& out, const Totals& t) {
+            return out << t.free_frames << " frames free, " << t.nodes << " nodes, " << t.cells << " cells; charged " << t.charged.frames
+                       << " frames, " << t.charged.objects << " objects, " << t.charged.nodes << " nodes";
+        }
+    };
+    Totals totals() const;
+    // For people: every object with what keeps it.
+    std::string objects();
+
+    // The live object that `id` names in the process's table, or null; and its node.
+    Object* object(Process& process, abi::CapId id);
+    Node* node(Process& process, abi::CapId id);
+    NodeTree& nodes();
+
+private:
+    struct Census;
+    sim::Machine& machine_;
+};
+
+}  // namespace capos::kernel
+
+namespace capos::sim {
+using kernel::Inspector;
+}
