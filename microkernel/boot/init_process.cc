@@ -14,7 +14,8 @@ namespace {
 constexpr std::string_view kInitName = "init";
 constexpr RingGeometry kInitRing{.region_bytes = 64 * 1024, .sq_entries = 64, .cq_entries = 128};
 constexpr PageCount kStackPages{16};
-// Where init lies when its program does not care, and its stack; a random number of pages is added to one, taken from the other.
+// Where init lies when its program does not care, and its stack; a random number of pages is added to one, taken from the
+// other.
 constexpr u64 kProgramBase = 0x40'0000;
 constexpr u64 kStackTop = 0x7000'0000'0000;
 constexpr u64 kRandomPages = u64{1} << 16;
@@ -43,8 +44,8 @@ void copy_to(Memory& memory, u64 offset, std::span<const std::byte> bytes) {
     }
 }
 
-KernelResult<void> load_segment(Kernel& kernel, AddressSpace& space, const formats::ElfSegment& segment, formats::Bytes file, u64 base)
-    REQUIRES(kernel.lock) {
+KernelResult<void> load_segment(Kernel& kernel, AddressSpace& space, const formats::ElfSegment& segment, formats::Bytes file,
+                                u64 base) REQUIRES(kernel.lock) {
     const PageCount pages = pages_for(ByteCount{segment.page_end() - segment.page_start()});
     Memory* memory = TRY(kernel.make_boot_memory(pages));
     copy_to(*memory, segment.address - segment.page_start(), file.subspan(segment.file_offset, segment.file_bytes));
@@ -134,7 +135,8 @@ KernelResult<void> start(Kernel& kernel, std::span<const formats::BootModule> mo
 
     const VirtualAddress stack_top{kStackTop - random_offset()};
     Memory* stack = TRY(kernel.make_boot_memory(kStackPages));
-    TRY(kernel.map_boot_memory(space, *stack, VirtualAddress{stack_top.value - bytes_of(kStackPages).value}, Access::read_write));
+    const VirtualAddress stack_start{stack_top.value - bytes_of(kStackPages).value};
+    TRY(kernel.map_boot_memory(space, *stack, stack_start, Access::read_write));
 
     StartMessage message;
     TRY(grant_roots(kernel, init, message));

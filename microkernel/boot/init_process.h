@@ -14,9 +14,9 @@ struct BootFailure {
     const char* reason;
 };
 
-// Loads the module `init`, grants it the roots of all authority and every other module as ReadableMemory, and makes it ready. The
-// modules were never in the allocator. Called once, after the Kernel is made, before its first event.
-// Errors: a missing or bad module, or no memory.
+// Loads the module `init`, grants it the roots of all authority and every other module as ReadableMemory, and makes it ready.
+// The modules were never in the allocator. Called once, after the Kernel is made, before its first event. Errors: a missing
+// or bad module, or no memory.
 Result<void, BootFailure> start_init(Kernel& kernel, std::span<const formats::BootModule> modules) REQUIRES(kernel.lock);
 
 }  // namespace capos::kernel

@@ -1,5 +1,5 @@
-// From boot.S to the first process. The order of `Machine`'s members is the order in which things come to exist; kernel_main reads
-// like a list of them. There is no other CPU, no interrupt and no user until the last line.
+// From boot.S to the first process. The order of `Machine`'s members is the order in which things come to exist; kernel_main
+// reads like a list of them. There is no other CPU, no interrupt and no user until the last line.
 //
 // What is wrong with the boot itself is one line on the console, and the end: there is nobody to give an error to.
 
@@ -79,7 +79,8 @@ void clear_tail(const BootMemory& memory, const formats::BootModule& module) {
     if (!memory.reserved(module.end, module.end + bytes)) std::memset(x86::direct(module.end), 0, bytes);
 }
 
-// Everything that is in use, or will be read, is kept out of the allocator: the image, the loader's information, modules, symbols.
+// Everything that is in use, or will be read, is kept out of the allocator: the image, the loader's information, modules,
+// symbols.
 void find_memory(Machine& machine, u64 information_address) {
     const formats::BootInformation& information = machine.information;
     BootMemory& memory = machine.memory;
@@ -102,7 +103,8 @@ void find_memory(Machine& machine, u64 information_address) {
     memory.settle();
     const u64 bytes = memory.ram_bytes().value;
     if (bytes < kMemoryMin) {
-        log(LogLevel::error, "boot") << "memory: too little memory: " << (bytes >> 20) << " MiB, " << (kMemoryMin >> 20) << " are needed";
+        log(LogLevel::error, "boot") << "memory: too little memory: " << (bytes >> 20) << " MiB, " << (kMemoryMin >> 20)
+                                     << " are needed";
         x86::power_off(x86::Exit::fatal);
     }
 }
@@ -153,7 +155,8 @@ void set_up_memory(Machine& machine) {
 void build_address_space(Machine& machine) {
     add_frames(machine, true);
     const u64 before = machine.frames.free_frames();
-    if (!x86::build_kernel_tables(machine.frames, machine.memory.ram())) refuse("memory", "no memory for the kernel's page tables");
+    const bool built = x86::build_kernel_tables(machine.frames, machine.memory.ram());
+    if (!built) refuse("memory", "no memory for the kernel's page tables");
     add_frames(machine, false);
     machine.frames_at_start = machine.frames.total_frames();
     log(LogLevel::debug, "boot") << "page tables of the kernel: " << (before - machine.frames.free_frames()) << " frames";
@@ -225,7 +228,8 @@ extern "C" [[noreturn]] void kernel_main(u32 magic, u32 information, u64 tsc_at_
     set_up_processor(machine);
     find_memory(machine, information);
     const std::optional<PhysicalAddress> low_page = machine.memory.take_low_page();
-    if (!x86::read_platform(machine.information.rsdp.value_or(formats::Bytes{}), machine.platform)) x86::power_off(x86::Exit::fatal);
+    const formats::Bytes rsdp = machine.information.rsdp.value_or(formats::Bytes{});
+    if (!x86::read_platform(rsdp, machine.platform)) x86::power_off(x86::Exit::fatal);
     x86::set_power(machine.platform);
 
     const u64 processors = processors_wanted(machine.platform.madt);
@@ -236,8 +240,8 @@ extern "C" [[noreturn]] void kernel_main(u32 magic, u32 information, u64 tsc_at_
     build_address_space(machine);
     set_up_boot_cpu(machine);
     set_up_interrupts_and_clock(machine, tsc_at_entry);
-    u32 running = 1;
-    if (processors > 1 && low_page) running = x86::start_processors(machine.platform.madt, machine.locals, machine.cpus, *low_page);
+    const u32 running =
+        low_page ? x86::start_processors(machine.platform.madt, machine.locals, machine.cpus, *low_page) : 1;
 
     Kernel& kernel = make_kernel(machine, pools);
     log(LogLevel::info, "boot") << running << (running == 1 ? " CPU, " : " CPUs, ") << (machine.memory.ram_bytes().value >> 20)

@@ -15,7 +15,8 @@ std::optional<formats::Bytes> read_physical(void*, u64 address, u64 length) {
 }
 
 template <typename T>
-bool take(const formats::AcpiTables& tables, const char* name, Result<T, formats::AcpiError> (*parse)(formats::Bytes), T& into) {
+bool take(const formats::AcpiTables& tables, const char* name, Result<T, formats::AcpiError> (*parse)(formats::Bytes),
+          T& into) {
     const auto table = tables.table({name[0], name[1], name[2], name[3]});
     if (!table) return false;
     const auto parsed = parse(table->bytes);

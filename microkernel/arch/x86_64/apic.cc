@@ -1,5 +1,5 @@
-// The local APIC (Intel SDM vol. 3A chapter 10): xAPIC registers in memory, or x2APIC MSRs where the CPU has them. One-shot timer:
-// TSC-deadline where the CPU has it.
+// The local APIC (Intel SDM vol. 3A chapter 10): xAPIC registers in memory, or x2APIC MSRs where the CPU has them. One-shot
+// timer: TSC-deadline where the CPU has it.
 
 #include <algorithm>
 

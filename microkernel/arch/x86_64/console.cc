@@ -1,5 +1,6 @@
 // The first serial port, polled: 16550, 115200 baud, 8N1. For the log only; a driver takes it over later.
-// PC16550D data sheet, §8 (registers). A port that is absent reads 0xff, and its transmitter never reports ready: waiting is bounded.
+// PC16550D data sheet, §8 (registers). A port that is absent reads 0xff, and its transmitter never reports ready: waiting is
+// bounded.
 
 #include "arch/x86_64/instructions.h"
 #include "core/log.h"

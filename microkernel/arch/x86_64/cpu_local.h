@@ -32,8 +32,8 @@ struct CpuLocal {
     u64 user_rsp{};            // LOCAL_USER_RSP: scratch of the SYSCALL entry
     Cpu* cpu{};                // the core's view
     Kernel* kernel{};
-    // Whose FPU state, FS base, user GS base and page tables this CPU holds, changed since by nobody but that thread. Null after
-    // port::save_extended: then the context has the truth.
+    // Whose FPU state, FS base, user GS base and page tables this CPU holds, changed since by nobody but that thread. Null
+    // after port::save_extended: then the context has the truth.
     UserContext* loaded{};
     u64 loaded_cr3{};
     u64 user_gs_base{};        // what IA32_KERNEL_GS_BASE holds while `loaded` is null

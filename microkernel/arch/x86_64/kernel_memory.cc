@@ -4,8 +4,9 @@
 //      ffffff00'00000000   window         stacks between unmapped pages, device registers (uncached)      GLOBAL
 //      ffffffff'80000000   kernel image   code read and execute, constants read, data read and write      GLOBAL
 //
-// All three PML4 entries exist when the boot CPU has its stacks, before the first address space copies them, so every copy stays complete. Nothing is
-// mapped writable and executable, and below the middle nothing stays mapped at all. Changed only at boot, by the boot CPU.
+// All three PML4 entries exist when the boot CPU has its stacks, before the first address space copies them, so every copy
+// stays complete. Nothing is mapped writable and executable, and below the middle nothing stays mapped at all. Changed only
+// at boot, by the boot CPU.
 
 #include <algorithm>
 #include <cstring>
@@ -81,10 +82,10 @@ bool map_direct(u64 start, u64 end) {
                            end - start >= PageTable::kPageBytes1G && start >= after_image;
         const u64 bytes = large ? PageTable::kPageBytes1G : PageTable::kPageBytes2M;
         const bool holds_image = start >= image && start < after_image;
-        if (holds_image ? !map_beside_image(start)
-                        : !memory.table.map(VirtualAddress{kDirectMap + start}, PhysicalAddress{start}, bytes, kKernelData, source)) {
-            return false;
-        }
+        const VirtualAddress address{kDirectMap + start};
+        const bool mapped = holds_image ? map_beside_image(start)
+                                        : memory.table.map(address, PhysicalAddress{start}, bytes, kKernelData, source);
+        if (!mapped) return false;
         start += bytes;
     }
     return true;

@@ -1,8 +1,8 @@
 // machine.h - the machine layer's parts, in the order in which boot/main.cc brings them up.
 //
 // Outside the pure core: entry and exit, interrupt controllers, clock, application processors, panic. Each rule that only the
-// machine shows has a system test; manual/caveats.md lists what is left. Everything here is called by the boot CPU, before there
-// is a Kernel, unless it says otherwise.
+// machine shows has a system test; manual/caveats.md lists what is left. Everything here is called by the boot CPU, before
+// there is a Kernel, unless it says otherwise.
 #pragma once
 
 #include <optional>
@@ -73,7 +73,8 @@ void send_nmi_to_others();
 void mask_legacy_pic();
 
 // --- io_apics.cc ---
-// Maps the I/O APICs that the MADT lists and masks all their lines. Errors are logged; a controller that cannot be mapped is left out.
+// Maps the I/O APICs that the MADT lists and masks all their lines. Errors are logged; a controller that cannot be mapped is
+// left out.
 void take_over_io_apics(const formats::Madt& madt);
 
 // --- acpi_tables.cc ---
@@ -96,8 +97,8 @@ inline constexpr u64 kEarlyMapBytes = u64{1} << 32;    // of the direct map that
 
 inline std::byte* direct(u64 physical) { return reinterpret_cast<std::byte*>(kDirectMap + physical); }
 PhysicalRange kernel_image();
-// Builds the kernel's own page tables and switches to them. `memory` is all RAM, ascending: what the direct map covers. Frames for
-// tables come from `frames` and lie below kEarlyMapBytes. Errors: false, no memory.
+// Builds the kernel's own page tables and switches to them. `memory` is all RAM, ascending: what the direct map covers.
+// Frames for tables come from `frames` and lie below kEarlyMapBytes. Errors: false, no memory.
 bool build_kernel_tables(FrameAllocator& frames, std::span<const PhysicalRange> memory);
 PageTable& kernel_table();
 // A stack of `bytes` between unmapped pages; returns its top. Null when there is no memory.
@@ -111,7 +112,8 @@ void unmap_identity(PhysicalAddress page);
 bool kernel_readable(VirtualAddress address);
 
 // --- ports.cc ---
-// An interrupt of the timer arrived: true when its deadline has come. Else it is set again, and the core need not know. Each CPU.
+// An interrupt of the timer arrived: true when its deadline has come. Else it is set again, and the core need not know. Each
+// CPU.
 bool timer_due(CpuLocal& local);
 // Loads other page tables, or the kernel's own. Each CPU, interrupts off.
 void load_tables(CpuLocal& local, u64 root);
@@ -126,9 +128,9 @@ struct CpuStacks {
 bool prepare_cpu(CpuLocal& local, CpuStacks& stacks);
 // The CPUs by their local APIC ids. The boot CPU first.
 CpuTable& cpu_table();
-// Starts the enabled processors of the MADT, one at a time; `locals` and `cpus` have a place for each entry of the table. One that
-// does not answer within 100 ms, or whose clock disagrees, is left out with a warning. They wait for release_processors().
-// Returns how many CPUs run, this one included. `page` is below 1 MiB and free.
+// Starts the enabled processors of the MADT, one at a time; `locals` and `cpus` have a place for each entry of the table. One
+// that does not answer within 100 ms, or whose clock disagrees, is left out with a warning. They wait for
+// release_processors(). Returns how many CPUs run, this one included. `page` is below 1 MiB and free.
 u32 start_processors(const formats::Madt& madt, std::span<CpuLocal> locals, std::span<Cpu> cpus, PhysicalAddress page);
 // Lets the started processors into the kernel.
 void release_processors();
@@ -138,7 +140,8 @@ struct KernelFrame {  // as trap_from_kernel and trap_ist push it
     u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     u64 vector, error_code, rip, cs, rflags, rsp, ss;
 };
-// Stops all CPUs, prints registers and backtrace, then halts or leaves the emulator. Any CPU, any time, any context; takes no lock.
+// Stops all CPUs, prints registers and backtrace, then halts or leaves the emulator. Any CPU, any time, any context; takes no
+// lock.
 [[noreturn]] void panic(const char* reason, const KernelFrame* frame = nullptr);
 // Makes this CPU the only one that runs; false when another one has done so. Any CPU, any time, any context.
 bool stop_other_cpus();
@@ -146,7 +149,7 @@ bool stop_other_cpus();
 void stop_if_told();
 
 // --- symbols.cc ---
-// The kernel's own symbol and string table, where the boot loader put them. `ranges` receives the memory they lie in, to be kept.
+// The kernel's own symbol and string table, where the boot loader put them. That memory must be kept.
 struct SymbolTables {
     formats::Bytes symbols;
     formats::Bytes names;
@@ -164,7 +167,8 @@ std::optional<Symbol> symbol_at(u64 address);
 enum class Exit : u8 { orderly = 0x10, fatal = 0x11 };  // what the emulator's exit port is given: statuses 33 and 35
 void set_power(const Platform& platform);
 void set_exit_to_emulator();
-// Any CPU, any time; the other CPUs stop too. `fatal` halts where there is no emulator to leave, so that the last lines stay readable.
+// Any CPU, any time; the other CPUs stop too. `fatal` halts where there is no emulator to leave, so that the last lines stay
+// readable.
 [[noreturn]] void power_off(Exit how);
 [[noreturn]] void reset();
 

@@ -1,6 +1,6 @@
-// The C functions that the compiler, or libc++'s headers, call on their own. Written with string instructions of 8 bytes: `rep movsb` costs an
-// instruction for every byte where the processor does not promise fast short copies. The loops are marked so that the compiler
-// does not recognise in them the very function that they are.
+// The C functions that the compiler, or libc++'s headers, call on their own. Written with string instructions of 8 bytes:
+// `rep movsb` costs an instruction for every byte where the processor does not promise fast short copies. The loops are
+// marked so that the compiler does not recognise in them the very function that they are.
 
 #include "core/types.h"
 

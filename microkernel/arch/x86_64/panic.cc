@@ -36,8 +36,8 @@ void print_address(const char* what, u64 address, u64 inside) {
 }
 
 void print_registers(const KernelFrame& f) {
-    line() << "vector " << f.vector << ", error code " << Hex{f.error_code} << ", cr2 " << VirtualAddress{read_cr2()} << ", cr3 "
-           << Hex{read_cr3()};
+    line() << "vector " << f.vector << ", error code " << Hex{f.error_code} << ", cr2 " << VirtualAddress{read_cr2()}
+           << ", cr3 " << Hex{read_cr3()};
     line() << "rip " << VirtualAddress{f.rip} << "  rsp " << VirtualAddress{f.rsp} << "  rflags " << Hex{f.rflags} << "  cs "
            << Hex{f.cs};
     const struct {

@@ -66,13 +66,15 @@ bool wait_for(Duration longest, Condition condition) {
     return true;
 }
 
-// How far the processor's clock is from this one's, beyond what the exchange itself explains. Nothing when it stopped answering.
+// How far the processor's clock is from this one's, beyond what the exchange itself explains. Nothing when it stopped
+// answering.
 std::optional<u64> clock_skew_ticks() {
     i64 skew = 0;
     for (u32 round = 0; round < kClockRounds; ++round) {
         const u64 before = ordered_tsc();
         start.turn.store(2 * round + 1, std::memory_order_release);  // pairs with answer_clock_rounds()
-        if (!wait_for(kAnswerMax, [&] { return start.turn.load(std::memory_order_acquire) == 2 * round + 2; })) return std::nullopt;
+        const auto answered = [&] { return start.turn.load(std::memory_order_acquire) == 2 * round + 2; };
+        if (!wait_for(kAnswerMax, answered)) return std::nullopt;
         const u64 after = ordered_tsc(), its = start.its_tsc.load(std::memory_order_relaxed);
         skew = std::max({skew, static_cast<i64>(before - its), static_cast<i64>(its - after)});
     }
@@ -155,7 +157,7 @@ u32 start_processors(const formats::Madt& madt, std::span<CpuLocal> locals, std:
     for (const formats::MadtCpu& entry : madt.cpus()) {
         if (!entry.enabled || table.find(entry.apic_id)) continue;
         if (table.count() == cpus.size() || !reaches(entry.apic_id)) {
-            log(LogLevel::warn, "boot") << "CPU with APIC id " << entry.apic_id << " left out: more than this kernel can address";
+            log(LogLevel::warn, "boot") << "CPU with APIC id " << entry.apic_id << " left out: the kernel cannot address it";
             continue;
         }
         CpuLocal& local = locals[table.count()];

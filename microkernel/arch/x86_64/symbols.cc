@@ -1,6 +1,6 @@
 // The kernel's function names, for backtraces: .symtab and .strtab as the boot loader put them into memory (Multiboot2 §3.6.7;
-// System V ABI, "Sections" and "Symbol table"). The kernel trusts its own file, but reads it in bounds all the same: it runs in a
-// panic, where nothing may fail.
+// System V ABI, "Sections" and "Symbol table"). The kernel trusts its own file, but reads it in bounds all the same: it runs
+// in a panic, where nothing may fail.
 
 #include "arch/x86_64/machine.h"
 
