@@ -33,6 +33,7 @@ public:
     Tree<Region, &Region::tree_link, region_key> regions;
     List<Region, &Region::lost_link> lost;  // lost regions whose holder was not told yet
     u32 region_count{};                     // all that are not freed
+    PhysicalAddress spare_table;            // an empty page table that is kept for the next mapping; 0 = none
 
 private:
     u64 next_choice_{kFirstChoice};

@@ -187,9 +187,8 @@ bool Kernel::deliver_to(Pending& receive, Pending& call) {
     } else if (call.capability_count > group.slots_each) {
         status = Status::overloaded;
     } else if (call.capability_count != 0) {
-        const auto resolved = resolve(caller, call.capabilities_offset, call.capability_count);
-        if (resolved) transfer = *resolved;
-        else status = resolved.error();
+        const auto resolved = resolve(caller, call.capabilities_offset, call.capability_count, transfer);
+        if (!resolved) status = resolved.error();
     }
     if (status != Status::ok) {
         ring.free_received(*received);
@@ -424,9 +423,8 @@ Kernel::Outcome Kernel::submit_return(Thread& thread, const abi::Submission& ent
     Pending* call = received->call;
     Transfer transfer;
     if (call != nullptr && entry.capability_count != 0) {
-        const auto resolved = resolve(thread, entry.capabilities_offset, entry.capability_count);
+        const auto resolved = resolve(thread, entry.capabilities_offset, entry.capability_count, transfer);
         if (!resolved) return end_entry(thread, entry, resolved.error());
-        transfer = *resolved;
     }
     const bool provides = (entry.flags & abi::kProvide) != 0;
     const u8 group = received->group, buffer = received->buffer;

@@ -18,14 +18,31 @@ Kernel::Progress Kernel::start_enter(Thread& thread) {
     enter.min_complete = static_cast<u32>(context.rsi);
     enter.deadline = Time{context.rdx};
     enter.in_registers = false;
-    if (enter.to_submit == 1 && enter.min_complete == 1) {
-        const std::optional<u32> available = thread.ring.submissions();
-        if (available && *available != 0) return start_single(thread, thread.ring.next_submission());
-    }
     enter.consumed = 0;
     enter.woken = 0;
     enter.entry_valid = false;
+    if (enter.to_submit == 1 && enter.chain == nullptr && thread.own_calls.empty()) return enter_single(thread);
     return continue_enter(thread);
+}
+
+// The most common enter, without the loop: one entry.
+Kernel::Progress Kernel::enter_single(Thread& thread) {
+    Thread::Enter& enter = thread.enter;
+    const std::optional<u32> available = thread.ring.submissions();
+    if (!available || *available == 0) return continue_enter(thread);
+    const abi::Submission entry = thread.ring.next_submission();
+    const Outcome outcome = submit(thread, entry);
+    if (outcome == Outcome::taken) {
+        thread.ring.consume_submission();
+        enter.consumed = 1;
+        return finish_enter(thread, true);
+    }
+    if (outcome == Outcome::ended) return Progress::switched;
+    if (outcome == Outcome::blocked) return continue_enter(thread);  // once more, with what the user has read meanwhile
+    thread.continuation = Continuation::enter;
+    enter.entry = entry;
+    enter.entry_valid = true;
+    return outcome == Outcome::zero ? Progress::zero : Progress::again;
 }
 
 Kernel::Progress Kernel::continue_enter(Thread& thread) {
@@ -56,7 +73,11 @@ Kernel::Progress Kernel::continue_enter(Thread& thread) {
         }
         switch (outcome) {
             case Outcome::taken: break;
-            case Outcome::blocked: enter.entry_valid = false; return finish_enter(thread, false);
+            case Outcome::blocked:
+                enter.entry_valid = false;
+                // The user may have read completions since the kernel last looked.
+                if (thread.ring.unread() && thread.ring.free_slots() != 0) continue;
+                return finish_enter(thread, false);
             case Outcome::zero: return Progress::zero;
             case Outcome::again: return Progress::again;
             case Outcome::ended: return Progress::switched;
@@ -86,10 +107,10 @@ Kernel::Progress Kernel::finish_enter(Thread& thread, bool may_wait) {
     if (*unread >= enter.min_complete || !may_wait) return return_from_enter(thread, Status::ok);
     if (enter.deadline <= now_) return return_from_enter(thread, Status::timed_out);
     // A thread that waits for something to be taken down does the work itself, in its own time.
-    if (thread.deferred != 0 && has_work()) {
-        if (here_->steps_left == 0) return Progress::again;
+    if (thread.deferred != 0 && (!consequences_.empty() || !losing_.empty())) {
         do_work(here_->steps_left);
         here_->steps_left = 0;
+        thread.continuation = Continuation::enter;
         return Progress::again;
     }
     thread.state = ThreadState::waiting;

@@ -43,10 +43,14 @@ Kernel::Progress Kernel::start_fault(Thread& thread) {
 // Enters the page. Looks at everything anew in each step: while a frame was zeroed, another thread may have entered one.
 Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
     const VirtualAddress address = region.start + PageCount{page};
-    PageTable& table = region.space->table;
+    const u64 memory_page = region.first_page + page;
+    const bool backed = region.ring || region.lost || region.memory->frame(memory_page).has_value();
+    const bool present = (thread.fault.error_code & kPresentPage) != 0;
+    if (!backed && !present && !thread.prepared.zeroed) return prepare_page(thread, region, page);
+
     thread.continuation = Continuation::none;
-    if (const auto old = table.lookup(address)) {  // another thread has entered it, or it is being protected
-        table.protect(address, {.access = region.access, .user = true});
+    if (region.space->table.lookup(address)) {  // another thread has entered it, or it is being protected
+        region.space->table.protect(address, {.access = region.access, .user = true});
         flush_here(*region.space, address);
         return Progress::run;
     }
@@ -59,17 +63,8 @@ Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
         return Progress::run;
     }
     Memory& memory = *region.memory;
-    const u64 memory_page = region.first_page + page;
-    auto frame = memory.frame(memory_page);
-    if (!frame) {
-        const bool small = thread.prepared.reserved && thread.prepared.order == 0;  // decided in an earlier step
-        const bool large = !small && large_fits(region, page) && memory.block_possible(memory_page);
-        KernelResult<Restart> ready = large ? prepare(thread, FrameAllocator::kOrderMax) : prepare(thread, 0);
-        if (!ready) ready = prepare(thread, 0);  // no large block: this always works
-        if (*ready != Restart::none) {
-            thread.continuation = Continuation::fault;
-            return Progress::zero;
-        }
+    if (!backed) {
+        if (const Progress progress = prepare_page(thread, region, page); progress != Progress::run) return progress;
         const bool block = thread.prepared.order == FrameAllocator::kOrderMax;
         const PhysicalAddress zeroed = take_prepared(thread);
         if (block) {
@@ -77,15 +72,29 @@ Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
         } else {
             memory.set_frame(memory_page, zeroed, frames_);
         }
-        frame = memory.frame(memory_page);
     }
-    if (frame->in_block && large_fits(region, page)) {
+    const Memory::Frame frame = *memory.frame(memory_page);
+    if (frame.in_block && large_fits(region, page)) {
         const u64 first = memory_page / Memory::kBlockPages * Memory::kBlockPages;
         enter_page(region, first - region.first_page, memory.frame(first)->address, PageTable::kPageBytes2M);
     } else {
-        enter_page(region, page, frame->address, kPageBytes);
+        enter_page(region, page, frame.address, kPageBytes);
     }
     return Progress::run;
+}
+
+// Sees to it that the thread has a zeroed frame for the page, or a block of 2 MiB where that fits.
+Kernel::Progress Kernel::prepare_page(Thread& thread, const Region& region, u64 page) {
+    const bool small = thread.prepared.reserved && thread.prepared.order == 0;  // decided in an earlier step
+    const bool large = !small && large_fits(region, page) && region.memory->block_possible(region.first_page + page);
+    KernelResult<Restart> ready = prepare(thread, large ? u8{FrameAllocator::kOrderMax} : u8{0});
+    if (!ready) ready = prepare(thread, 0);  // no large block: this always works
+    if (*ready == Restart::none) {
+        thread.continuation = Continuation::none;
+        return Progress::run;
+    }
+    thread.continuation = Continuation::fault;
+    return Progress::zero;
 }
 
 // Makes the fault a call. False when there is nobody who could answer: no handler, one that is down, or one in this very process.

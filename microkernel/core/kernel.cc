@@ -8,6 +8,8 @@ namespace {
 // Every so many steps, one does a unit of the reaper's work although its own thread wants none: about 5 % of the time, so that
 // memory always comes back.
 constexpr u32 kReaperShare = 16;
+// And a CPU whose thread never enters the kernel is interrupted for a step of that work this often: again 5 %.
+constexpr Duration kReaperPause{100'000};
 }  // namespace
 
 Kernel::Kernel(const Configuration& c)
@@ -83,7 +85,9 @@ Action Kernel::fault(Cpu& cpu, const Fault& fault, Time now) {
 Action Kernel::interrupt(Cpu& cpu, Time now) {
     begin(cpu, now);
     cpu.timer_at = kNever;
+    cpu.timer_stale = true;
     expire();
+    if (has_work()) do_work(kStepUnits);
     return resume();
 }
 
@@ -135,6 +139,7 @@ Action Kernel::resume() {
                     continue;
                 }
                 if (cpu.next != nullptr) continue;
+                if (has_work()) scheduler_.program_timer(cpu, now_, now_ + kReaperPause);
                 return run(thread);
             case Progress::switched: continue;
             case Progress::zero:

@@ -69,6 +69,12 @@ public:
     Action interrupt(Cpu& cpu, Time now) REQUIRES(lock);
     Action proceed(Cpu& cpu, Time now) REQUIRES(lock);
 
+    // The shortest ways through, which machine layers may try before system_call (fast_path.cc). The first is for an enter that
+    // submits nothing: true when it was done, and the thread goes on. The second hands over to a peer that waits: the context to
+    // go on with, whose page tables are to be loaded. Otherwise nothing has happened.
+    bool enter_at_once(Cpu& cpu) REQUIRES(lock);
+    UserContext* hand_over_at_once(Cpu& cpu) REQUIRES(lock);
+
     // --- making the first process: boot_process.cc. Called once, before the first event. ---
     struct BootProcess {
         Process* process;
@@ -114,6 +120,7 @@ private:
 
     // Capabilities on their way from one table to another.
     struct Transfer {
+        Transfer() {}  // the arrays hold `count` and `moves` elements; the rest is not set
         Node* nodes[abi::kCapabilitiesMax];
         abi::CapId moved[abi::kCapabilitiesMax];
         u64 installed[abi::kCapabilitiesMax];
@@ -184,6 +191,7 @@ private:
 
     // --- enter.cc ---
     Progress start_enter(Thread& thread);
+    Progress enter_single(Thread& thread);
     Progress continue_enter(Thread& thread);
     Progress finish_enter(Thread& thread, bool may_wait);
     Progress return_from_enter(Thread& thread, Status status);
@@ -197,18 +205,19 @@ private:
     void exit_thread(Thread& thread, u64 code);
 
     // --- fast_path.cc ---
-    // An enter that submits nothing and need not wait is done at once: true, and the thread goes on. False: nothing has happened.
-  public:
-    bool enter_at_once(Cpu& cpu) REQUIRES(lock);
-    // Whether that is worth trying; needs no lock.
-    static bool submits_nothing(const UserContext& context) { return (context.rax | context.rdi) == 0; }
-
-  private:
     Progress start_register_enter(Thread& thread);
-    Progress start_single(Thread& thread, const abi::Submission& entry);
-    bool fast_call(Thread& caller, const abi::Submission& entry);
-    bool fast_return(Thread& server, const abi::Submission& entry);
-    void hand_over(Thread& from, Thread& to, const abi::Completion& completion);
+    // What a plain CALL or RETURN says, from registers or from the queue, where each word is read once.
+    struct FastEntry {
+        u64 subject;  // capability or reply token
+        u64 interface_id;
+        u64 params;   // offset, length << 32
+        u64 reply;    // offset, capacity << 32
+        u64 user_data;
+        u16 method;
+    };
+    Thread* fast_call(Cpu& cpu, Thread& caller, Node& facet, const FastEntry& entry);
+    Thread* fast_return(Cpu& cpu, Thread& server, const FastEntry& entry);
+    void hand_over(Cpu& cpu, Thread& from, Thread& to, const abi::Completion& completion);
 
     // --- call.cc ---
     Outcome submit_call(Thread& thread, const abi::Submission& entry);
@@ -243,7 +252,7 @@ private:
     bool cancel(Pending& pending, Status status);
 
     // --- transfer.cc ---
-    KernelResult<Transfer> resolve(Thread& sender, u32 offset, u8 count);
+    KernelResult<void> resolve(Thread& sender, u32 offset, u8 count, Transfer& transfer);
     u8 install(Transfer& transfer, u8 room, Process& receiver);
     void remove_moved(Thread& sender, const Transfer& transfer);
 
@@ -370,6 +379,7 @@ private:
     // --- faults.cc ---
     Progress start_fault(Thread& thread);
     Progress page_fault(Thread& thread, Region& region, u64 page);
+    Progress prepare_page(Thread& thread, const Region& region, u64 page);
     bool call_fault_handler(Thread& thread, u32 cause);
     void answer_fault(Thread& thread, Status status, bool resume);
     static bool wants_resume(const std::byte* message, u32 length);

@@ -23,8 +23,8 @@ u8 order_for(u32 bytes) {
 
 KernelResult<Process*> Kernel::make_process(Account& account, u32 slots, std::string_view name) {
     const u32 table_frames = (slots + CapabilityTable::kSlotsPerFrame - 1) / CapabilityTable::kSlotsPerFrame;
-    // The process's own frame, its table, and the root of its page tables; the process and its address space.
-    TRY(account.charge({.frames = 2 + u64{table_frames}, .objects = 2, .nodes = 2}));
+    // The process's own frame, its table, the root of its page tables, and a spare one; the process and its address space.
+    TRY(account.charge({.frames = 3 + u64{table_frames}, .objects = 2, .nodes = 2}));
 
     // Point of no return.
     const PhysicalAddress root = frames_.allocate_charged();

@@ -80,7 +80,9 @@ void Kernel::enter_page(Region& region, u64 page, PhysicalAddress frame, u64 pag
     TableSource tables{
         &source,
         [](void* context) -> std::optional<PhysicalAddress> {
-            const PhysicalAddress table = static_cast<Source*>(context)->kernel.frames_.allocate_charged();
+            auto& s = *static_cast<Source*>(context);
+            if (const PhysicalAddress spare = std::exchange(s.region.space->spare_table, {}); spare.value != 0) return spare;
+            const PhysicalAddress table = s.kernel.frames_.allocate_charged();
             std::memset(port::direct_map(table), 0, kPageBytes);
             return table;
         },
@@ -182,8 +184,16 @@ void Kernel::poll_retiring() {
     }
 }
 
+// An empty table is all zero: one is kept, which the space pays for, and saves zeroing another for the next mapping.
 void Kernel::free_tables(Region& region) {
-    while (region.retired_tables.value != 0) frames_.free(frames_.chain_pop(region.retired_tables), 0);
+    while (region.retired_tables.value != 0) {
+        const PhysicalAddress table = frames_.chain_pop(region.retired_tables);
+        if (region.space->spare_table.value == 0) {
+            region.space->spare_table = table;
+        } else {
+            frames_.free(table, 0);
+        }
+    }
 }
 
 void Kernel::free_region(Region& region) {

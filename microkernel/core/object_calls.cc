@@ -50,9 +50,8 @@ Kernel::Outcome Kernel::call_object(Thread& thread, const abi::Submission& entry
     if (room < kReplyBytes) return reply_object(call, Status::no_buffer);
     copy_message(message, ring.arena(entry.params_offset), entry.params_length);
     if (entry.capability_count != 0) {
-        const auto resolved = resolve(thread, entry.capabilities_offset, entry.capability_count);
+        const auto resolved = resolve(thread, entry.capabilities_offset, entry.capability_count, call.arguments);
         if (!resolved) return reply_object(call, resolved.error());
-        call.arguments = *resolved;
     }
     const auto restart = dispatch(call);
     if (!restart) return reply_object(call, restart.error());
@@ -100,7 +99,7 @@ Kernel::Outcome Kernel::reply_object(ObjectCall& call, Status status) {
     Ring& ring = call.caller.ring;
     CapabilityTable& table = call.caller.process().table;
     auto& header = *reinterpret_cast<abi::MessageHeader*>(ring.arena(call.entry.reply_offset));
-    u64 ids[ObjectCall::kResultsMax]{};
+    u64 ids[ObjectCall::kResultsMax];
     u8 count = 0;
     u32 length = 0;
     if (status == Status::ok) {
@@ -108,22 +107,23 @@ Kernel::Outcome Kernel::reply_object(ObjectCall& call, Status status) {
             header.capabilities[count] = ids[count] = table.install_reserved(*call.results[count], nodes_).value;
         }
         length = call.out_bytes;
-        remove_moved(call.caller, call.arguments);
+        if (call.arguments.moves != 0) remove_moved(call.caller, call.arguments);
     }
-    const abi::Completion completion{.length = length, .offset = call.entry.reply_offset, .capability_count = count};
     if (call.record != nullptr) {
+        const abi::Completion completion{.length = length, .offset = call.entry.reply_offset, .capability_count = count};
         table.unreserve(call.record->result_slots - count);
         call.record->queue_link.unlink();
         finish_call(*call.record, status, completion, std::span{ids}.first(count));
         return Outcome::taken;
     }
-    table.unreserve(call.reserved - count);
+    if (call.reserved != 0) table.unreserve(call.reserved - count);
     if (call.entry.group != 0) fill_answer(ring.answers[call.entry.group - 1], status, std::span{ids}.first(count));
     entry_status_ = status;
-    abi::Completion own = completion;
-    own.user_data = call.entry.user_data;
-    own.status = static_cast<u16>(status);
-    ring.post(own);
+    ring.post({.user_data = call.entry.user_data,
+               .length = length,
+               .offset = call.entry.reply_offset,
+               .status = static_cast<u16>(status),
+               .capability_count = count});
     return Outcome::taken;
 }
 

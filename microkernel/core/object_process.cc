@@ -151,6 +151,7 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
             thread.own.budget = thread.own.left = Duration{params.budget};
             thread.own.period = Duration{params.period};
             thread.own.refill_at = now_ + thread.own.period;
+            if (thread.state == ThreadState::running) thread.cpu->run_since = now_;
             return call.reply(idl::Thread::SetBudget::Results{});
         }
         case idl::Thread::SetCpu::kOrdinal: {

@@ -174,9 +174,10 @@ bool Kernel::reap_space(AddressSpace& space, u32& units) {
     }
     if (invalidation_.in_use(space.table.root())) return false;
     frames_.free(space.table.root(), 0);
+    if (space.spare_table.value != 0) frames_.free(space.spare_table, 0);
     process.space = nullptr;
     space.~AddressSpace();
-    free_cell(space, {.frames = 1});
+    free_cell(space, {.frames = 2});
     return true;
 }
 

@@ -25,6 +25,8 @@ void Ring::initialise(const RingGeometry& geometry, std::byte* region, std::span
     KERNEL_ASSERT(geometry.valid() && pending.size() == geometry.cq_entries && received.size() < kNoReceived);
     geometry_ = geometry;
     region_ = region;
+    submissions_ = region + geometry.sq_offset();
+    completions_ = region + geometry.cq_offset();
     arena_ = region + geometry.arena_offset();
     arena_bytes_ = geometry.arena_bytes();
     pending_ = pending;
@@ -51,11 +53,6 @@ std::optional<u32> Ring::submissions() {
     const u32 count = read_shared_acquire(header().sq_tail) - sq_head_;
     if (count > geometry_.sq_entries) return std::nullopt;
     return count;
-}
-
-abi::Submission Ring::next_submission() const {
-    const u32 slot = sq_head_ & (geometry_.sq_entries - 1);
-    return snapshot_shared<abi::Submission>(region_ + geometry_.sq_offset() + slot * sizeof(abi::Submission));
 }
 
 void Ring::consume_submission() { write_shared_release(header().sq_head, ++sq_head_); }
@@ -86,13 +83,6 @@ void Ring::drop_pending(Pending& pending) {
     --reserved_;
     pending.what = PendingKind::unused;
     free_pending_.push_front(pending);
-}
-
-void Ring::post(const abi::Completion& completion) {
-    KERNEL_ASSERT(free_slots() > 0);
-    const u32 slot = cq_tail_ & (geometry_.cq_entries - 1);
-    std::memcpy(region_ + geometry_.cq_offset() + slot * sizeof(abi::Completion), &completion, sizeof completion);
-    write_shared_release(header().cq_tail, ++cq_tail_);
 }
 
 Received* Ring::take_received() {

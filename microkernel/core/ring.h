@@ -43,7 +43,11 @@ public:
 
     // Entries that the user has published and the kernel has not taken. Nothing: the indices are impossible, a fault.
     std::optional<u32> submissions();
-    abi::Submission next_submission() const;
+    abi::Submission next_submission() const { return snapshot_shared<abi::Submission>(next_slot()); }
+    // Where it lies: user memory.
+    const std::byte* next_slot() const {
+        return submissions_ + (sq_head_ & (geometry_.sq_entries - 1)) * sizeof(abi::Submission);
+    }
     void consume_submission();
 
     // Completions that the user has not read. Nothing: the index is impossible, a fault.
@@ -60,7 +64,12 @@ public:
     // Frees the record without a completion: an opcode that is silent on success.
     void drop_pending(Pending& pending);
     // Posts an event; only while free_slots() > 0.
-    void post(const abi::Completion& completion);
+    void post(const abi::Completion& completion) {
+        KERNEL_ASSERT(free_slots() > 0);
+        const u32 slot = cq_tail_ & (geometry_.cq_entries - 1);
+        __builtin_memcpy(completions_ + slot * sizeof(abi::Completion), &completion, sizeof completion);
+        write_shared_release(header().cq_tail, ++cq_tail_);
+    }
 
     Received* take_received();
     void free_received(Received& received);
@@ -87,6 +96,8 @@ public:
 private:
     RingGeometry geometry_;
     std::byte* region_{};
+    std::byte* submissions_{};
+    std::byte* completions_{};
     std::byte* arena_{};
     u32 arena_bytes_{};
     u32 sq_head_{};

@@ -174,8 +174,8 @@ void Scheduler::stop_sleeping(Thread& thread) {
     if (thread.timer_link.linked) thread.timer_cpu->wakeups.erase(thread);
 }
 
-void Scheduler::program_timer(Cpu& cpu, Time now) {
-    Time at = kNever;
+void Scheduler::program_timer(Cpu& cpu, Time now, Time latest) {
+    Time at = latest;
     if (const Thread* sleeper = cpu.wakeups.first()) at = std::min(at, sleeper->wake_at);
     if (const Pending* timer = cpu.timers.first()) at = std::min(at, Time{timer->deadline_ns});
     if (Thread* current = cpu.current) {

@@ -50,7 +50,7 @@ public:
     static void stop_sleeping(Thread& thread);
 
     // Sets the machine's timer for the earliest deadline of this CPU, when that is before what it is set to.
-    void program_timer(Cpu& cpu, Time now);
+    void program_timer(Cpu& cpu, Time now, Time latest = kNever);
 
     std::span<Cpu> cpus() const { return cpus_; }
 

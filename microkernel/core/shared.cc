@@ -27,6 +27,11 @@ void copy_message(std::byte* to, const std::byte* from, u32 bytes) {
         target += words;
         source += words;
     } else {
+        for (; words >= 4; words -= 4, target += 4, source += 4) {
+            const u64 a = __atomic_load_n(&source[0], __ATOMIC_RELAXED), b = __atomic_load_n(&source[1], __ATOMIC_RELAXED);
+            const u64 c = __atomic_load_n(&source[2], __ATOMIC_RELAXED), d = __atomic_load_n(&source[3], __ATOMIC_RELAXED);
+            target[0] = a, target[1] = b, target[2] = c, target[3] = d;
+        }
         for (; words != 0; --words) *target++ = __atomic_load_n(source++, __ATOMIC_RELAXED);
     }
     if (const u32 rest = bytes % 8; rest != 0) {

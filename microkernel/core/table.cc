@@ -16,15 +16,23 @@ CapabilityTable::Slot& CapabilityTable::slot(u32 index) const {
     return reinterpret_cast<Slot*>(frame)[index % kSlotsPerFrame];
 }
 
-// The slot in use that `id` names, or null. The index is masked without a branch, so that a mispredicted check cannot read
-// beyond the table (Spectre variant 1).
+namespace {
+
+// All ones if index < size, else 0, without a branch: a mispredicted check cannot read beyond the table with it (Spectre variant
+// 1). In assembly, because a compiler turns any expression of the comparison back into the branch.
+u64 mask_below(u64 index, u64 size) {
+    u64 mask;
+    asm("cmp %2, %1\n sbb %0, %0" : "=r"(mask) : "r"(index), "r"(size) : "cc");
+    return mask;
+}
+
+}  // namespace
+
+// The slot in use that `id` names, or null.
 CapabilityTable::Slot* CapabilityTable::slot_of(abi::CapId id) const {
-    u32 index = id.index();
-    const u64 inside = u64{0} - static_cast<u64>(index < fresh_);
-    asm("" : "+r"(index));  // the compiler must not derive the mask from the branch below
-    index &= static_cast<u32>(inside);
-    if (inside == 0) return nullptr;
-    Slot& s = slot(index);
+    const u32 index = id.index();
+    if (index >= fresh_) return nullptr;
+    Slot& s = slot(static_cast<u32>(index & mask_below(index, fresh_)));
     return s.generation_and_next == (id.generation() << abi::CapId::kIndexBits | kInUse) ? &s : nullptr;
 }
 

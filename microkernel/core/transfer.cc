@@ -13,8 +13,7 @@ u64 read_id(const std::byte* list, u32 index) { return read_shared_word(list + i
 
 }  // namespace
 
-KernelResult<Kernel::Transfer> Kernel::resolve(Thread& sender, u32 offset, u8 count) {
-    Transfer transfer;
+KernelResult<void> Kernel::resolve(Thread& sender, u32 offset, u8 count, Transfer& transfer) {
     const std::byte* list = sender.ring.arena(offset);
     for (u32 i = 0; i < count; ++i) {
         const u64 word = read_id(list, i);
@@ -23,7 +22,7 @@ KernelResult<Kernel::Transfer> Kernel::resolve(Thread& sender, u32 offset, u8 co
         if ((word & abi::kMove) != 0) transfer.moved[transfer.moves++] = id;
     }
     transfer.count = count;
-    return transfer;
+    return done;
 }
 
 // Installs at most `room` of the capabilities, into slots that were reserved; returns how many, their ids in `installed`. A facet

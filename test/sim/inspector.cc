@@ -152,7 +152,7 @@ void Inspector::Census::count_tree(Node& node) {
         count_tree(*child);
     }
     for (NodeUse* use = node.uses.front(); use != nullptr; use = node.uses.next(*use)) {
-        require(use->through.node == &node && use->through.generation == node.generation, "a use names another node than it hangs on");
+        require(use->through.node == &node && (!node.alive || use->through.generation == node.generation), "a use names another node than it hangs on");
     }
 }
 
@@ -293,8 +293,9 @@ void Inspector::Census::count(Object& object) {
         case ObjectType::address_space: {
             auto& space = static_cast<AddressSpace&>(object);
             ++cells;
-            charge(object.account, 1, 1);
+            charge(object.account, 2, 1);
             own(space.table.root(), 0, "the root of page tables");
+            if (space.spare_table.value != 0) own(space.spare_table, 0, "a spare page table");
             u32 count = 0;
             for (Region* r = space.regions.first(); r != nullptr; r = space.regions.at_or_above(r->start.value + 1)) {
                 count_region(*r);
@@ -526,6 +527,62 @@ Node* Inspector::node(Process& process, abi::CapId id) {
 Object* Inspector::object(Process& process, abi::CapId id) {
     Node* found = node(process, id);
     return found != nullptr ? found->object : nullptr;
+}
+
+std::vector<std::pair<abi::CapId, Interface>> Inspector::slots(Process& process) {
+    std::vector<std::pair<abi::CapId, Interface>> found;
+    if (process.state == Process::State::ended) return found;
+    for (u32 i = 0; i < process.table.*member_of(TableFresh{}); ++i) {
+        const auto* slot = reinterpret_cast<const u64*>(machine_.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
+                           2 * (i % CapabilityTable::kSlotsPerFrame);
+        if ((slot[0] & kSlotInUse) != kSlotInUse) continue;
+        const Node* node = nodes().get(static_cast<u32>(slot[1]), static_cast<u32>(slot[1] >> 32));
+        found.emplace_back(abi::CapId::make(i, slot[0] >> abi::CapId::kIndexBits), node != nullptr ? node->interface : Interface::none);
+    }
+    return found;
+}
+
+std::vector<Inspector::Range> Inspector::regions(Process& process) {
+    std::vector<Range> found;
+    if (process.space == nullptr) return found;
+    const auto& all = process.space->regions;
+    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) found.emplace_back(r->start.value, r->pages.value);
+    return found;
+}
+
+std::vector<Inspector::Range> Inspector::regions_of_space(Process& process, abi::CapId id) {
+    const Object* space = object(process, id);
+    if (space == nullptr || space->type != ObjectType::address_space) return {};
+    return regions(*static_cast<const AddressSpace*>(space)->process);
+}
+
+bool Inspector::is_ring(Process& process, u64 address) {
+    const Region* region = process.space != nullptr ? process.space->region_at(VirtualAddress{address}) : nullptr;
+    return region != nullptr && region->ring;
+}
+
+std::vector<Process*> Inspector::processes() {
+    Census c{machine_, machine_.kernel(), {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
+    c.find_objects(machine_.kernel().root_account_);
+    return c.processes;
+}
+
+std::vector<const Object*> Inspector::reach(Process& process) {
+    std::vector<const Object*> found;
+    for (const auto& [id, interface] : slots(process)) {
+        if (const Object* named = object(process, id)) found.push_back(named);
+    }
+    if (process.space == nullptr) return found;
+    const auto& all = process.space->regions;
+    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) {
+        if (r->memory != nullptr) found.push_back(r->memory);
+    }
+    return found;
+}
+
+void Inspector::end_everything() {
+    Kernel& k = machine_.kernel();
+    for (Object* o = k.root_account_.objects.front(); o != nullptr; o = k.root_account_.objects.next(*o)) k.consequences_.end(*o);
 }
 
 void Inspector::check() {

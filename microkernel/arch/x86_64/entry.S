@@ -5,8 +5,9 @@
 //   from kernel, vector         where we were, kernel GS  -> x86_on_kernel_trap(frame), then back
 //   NMI, #DF, #MC, #DB          IST stack, any GS         -> x86_on_ist_trap(frame), then back; never takes a lock
 //
-// A handler for user entries returns the UserContext to go on with. All of a user's registers are in its context before C++ runs,
-// and all are loaded from it on the way out, so nothing of the kernel leaks. Intel SDM vol. 3A chapter 6; SYSCALL: vol. 2B.
+// A handler for user entries returns the UserContext to go on with. All of a user's registers are in its context before C++
+// runs, and all are loaded from it on the way out, so nothing of the kernel leaks. Intel SDM vol. 3A chapter 6; SYSCALL: vol.
+// 2B.
 
 #include "arch/x86_64/layout.h"
 
@@ -71,6 +72,8 @@ x86_syscall_entry:                      // interrupts off, flags cleaned by SFMA
     movq $0, CONTEXT_RETURN_PATH(%rsp)
     mov %gs:LOCAL_USER_RSP, %rcx
     mov %rcx, CONTEXT_RSP(%rsp)
+    test %rdi, %rdi
+    jne 1f                              // it has something to submit
     mov %gs:LOCAL_STACK, %rsp
     call x86_on_quick_syscall           // all the work, when there is next to none
     test %al, %al
@@ -80,6 +83,7 @@ x86_syscall_entry:                      // interrupts off, flags cleaned by SFMA
     return_by_sysret %rsp
 1:  mov %gs:LOCAL_CURRENT, %rdi
     save_preserved %rdi
+    mov %gs:LOCAL_STACK, %rsp
     xor %ebp, %ebp                      // the backtrace ends here
     call x86_on_syscall
     // fall through: rax = the context to go on with
@@ -187,8 +191,8 @@ trap_from_kernel:
     add $16, %rsp
     iretq
 
-// IST vectors can interrupt any instruction, also between SYSCALL and SWAPGS, and a user may have put anything into GS. So GS is
-// saved, set from the word above this stack, and put back; neither base is trusted.
+// IST vectors can interrupt any instruction, also between SYSCALL and SWAPGS, and a user may have put anything into GS. So GS
+// is saved, set from the word above this stack, and put back; neither base is trusted.
 trap_ist:
     testb $3, 24(%rsp)
     jz 1f
@@ -223,7 +227,8 @@ trap_ist:
 .macro stub vector
     .balign 16
 stub_\vector:
-    .if !((\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21) || (\vector == 29) || (\vector == 30))
+    .set pushes_error, (\vector == 8) || ((\vector >= 10) && (\vector <= 14)) || (\vector == 17) || (\vector == 21)
+    .if !(pushes_error || (\vector == 29) || (\vector == 30))
     pushq $0
     .endif
     pushq $\vector

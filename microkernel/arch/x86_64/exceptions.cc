@@ -1,8 +1,9 @@
-// From an event of the processor to the core and back: the loop around Kernel that kernel.h describes. entry.S calls the functions
-// below with interrupts off and all user registers saved; each returns the context to go on with.
+// From an event of the processor to the core and back: the loop around Kernel that kernel.h describes. entry.S calls the
+// functions below with interrupts off and all user registers saved; each returns the context to go on with.
 //
 // Interrupts reach the kernel itself only where perform() lets them in: while it idles, zeroes, or has been told to try again.
-// Their handler then answers invalidations and leaves a mark (`kick`), and perform() calls the core before it returns to a user.
+// Their handler then answers invalidations and leaves a mark (`kick`), and perform() calls the core before it returns to a
+// user.
 
 #include "arch/x86_64/instructions.h"
 #include "arch/x86_64/machine.h"
@@ -18,7 +19,8 @@ constexpr u64 kTrapFlag = 1 << 8;
 constexpr const char* kExceptionNames[] = {
     "divide error", "debug exception", "NMI", "breakpoint", "overflow", "bound range exceeded", "invalid opcode",
     "device not available", "double fault", "coprocessor overrun", "invalid TSS", "segment not present", "stack fault",
-    "general protection fault", "page fault", "reserved exception", "x87 error", "alignment check", "machine check", "SIMD error"};
+    "general protection fault", "page fault", "reserved exception", "x87 error", "alignment check", "machine check",
+    "SIMD error"};
 
 Action interrupt_step(CpuLocal& local) {
     Kernel& kernel = *local.kernel;
@@ -104,7 +106,6 @@ extern "C" {
 
 bool x86_on_quick_syscall() {
     CpuLocal& local = this_cpu();
-    if (!Kernel::submits_nothing(*local.current)) return false;
     Kernel& kernel = *local.kernel;
     kernel.lock.acquire(*local.cpu);
     const bool done = kernel.enter_at_once(*local.cpu);
@@ -116,6 +117,11 @@ UserContext* x86_on_syscall() {
     CpuLocal& local = this_cpu();
     Kernel& kernel = *local.kernel;
     kernel.lock.acquire(*local.cpu);
+    if (UserContext* peer = kernel.hand_over_at_once(*local.cpu)) {
+        kernel.lock.release();
+        load_context(local, *peer);
+        return peer;
+    }
     const Action action = kernel.system_call(*local.cpu, now());
     kernel.lock.release();
     if (action.kind == Action::Kind::run && action.context == local.loaded) [[likely]] return action.context;
@@ -128,7 +134,8 @@ UserContext* x86_on_user_trap(u64 vector, u64 error_code) {
         if (!accept_interrupt(local, vector)) return local.current;
         return perform(local, interrupt_step(local));
     }
-    const Fault fault{.vector = static_cast<u8>(vector), .error_code = error_code, .address = vector == kPageFault ? read_cr2() : 0};
+    const u64 address = vector == kPageFault ? read_cr2() : 0;
+    const Fault fault{.vector = static_cast<u8>(vector), .error_code = error_code, .address = address};
     Kernel& kernel = *local.kernel;
     kernel.lock.acquire(*local.cpu);
     const Action action = kernel.fault(*local.cpu, fault, now());
@@ -144,8 +151,8 @@ void x86_on_kernel_trap(KernelFrame& frame) {
 
 // NMI, #DF, #MC, and #DB in the kernel: on a stack of its own, at any instruction, also of code that holds the lock.
 void x86_on_ist_trap(KernelFrame& frame) {
-    // A user can have a debug exception delivered at the first instruction of the SYSCALL entry: MOV SS holds one back until after
-    // the next instruction (SDM vol. 3A §6.8.3). It means nothing there.
+    // A user can have a debug exception delivered at the first instruction of the SYSCALL entry: MOV SS holds one back until
+    // after the next instruction (SDM vol. 3A §6.8.3). It means nothing there.
     if (frame.vector == kDebug && frame.rip == reinterpret_cast<u64>(&x86_syscall_entry)) {
         frame.rflags &= ~kTrapFlag;
         return;
