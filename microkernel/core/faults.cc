@@ -45,7 +45,7 @@ Kernel::Progress Kernel::page_fault(Thread& thread, Region& region, u64 page) {
     const VirtualAddress address = region.start + PageCount{page};
     const u64 memory_page = region.first_page + page;
     const bool backed = region.ring || region.lost || region.memory->frame(memory_page).has_value();
-    const bool present = (thread.fault.error_code & kPresentPage) != 0;
+    const bool present = (thread.fault.error_code & kPresent) != 0;
     if (!backed && !present && !thread.prepared.zeroed) return prepare_page(thread, region, page);
 
     thread.continuation = Continuation::none;
