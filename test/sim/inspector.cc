@@ -31,7 +31,7 @@ constexpr u64 kSlotInUse = (u64{1} << abi::CapId::kIndexBits) - 1;
 
 const char* name_of(ObjectType type) {
     constexpr const char* kNames[] = {"none", "account", "process", "thread", "address space", "memory", "endpoint", "notification",
-                                      "clock", "kernel log", "entropy", "power", "platform info"};
+                                      "clock", "kernel log", "entropy", "power", "platform info", "profile"};
     return kNames[static_cast<usize>(type)];
 }
 
@@ -463,8 +463,11 @@ void Inspector::Census::check_scheduler() {
                             (t->state == ThreadState::waiting && t->wake_at != kNever);
         require(t->timer_link.linked == sleeps, "a thread in state ", static_cast<u32>(t->state), sleeps ? " is not" : " is",
                 " among those that sleep");
-        require(t->active->user == t, "a thread uses a scheduling context that somebody else uses");
-        require(t->own.user->active == &t->own, "a scheduling context's user does not use it");
+        // Who has lent its own waits; who works with another's leaves its own alone.
+        const bool lent = t->active == &t->own && t->own.user != t;
+        require(t->active->user == t || (lent && t->state == ThreadState::waiting), "a thread in state ", static_cast<u32>(t->state),
+                " uses a scheduling context that somebody else uses");
+        require(t->own.user == t || t->own.user->active == &t->own, "a scheduling context's user does not use it");
     }
 }
 
@@ -582,6 +585,7 @@ std::vector<const Object*> Inspector::reach(Process& process) {
 
 void Inspector::end_everything() {
     Kernel& k = machine_.kernel();
+    k.boot_process_ = nullptr;  // its end is not to be the machine's
     for (Object* o = k.root_account_.objects.front(); o != nullptr; o = k.root_account_.objects.next(*o)) k.consequences_.end(*o);
 }
 
@@ -589,7 +593,8 @@ void Inspector::check() {
     Kernel& k = machine_.kernel();
     Census c{machine_, k, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
     c.find_objects(k.root_account_);
-    for (Object* object : {static_cast<Object*>(&k.root_account_), &k.clock_, &k.kernel_log_, &k.entropy_, &k.power_, &k.platform_info_}) {
+    for (Object* object : {static_cast<Object*>(&k.root_account_), &k.clock_, &k.kernel_log_, &k.entropy_, &k.power_, &k.platform_info_,
+                           &k.profile_}) {
         c.count_tree(*object->root);
         c.references[object->root] += 1;  // the kernel's own
         if (object != &k.root_account_) c.objects.push_back(object);

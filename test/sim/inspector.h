@@ -50,6 +50,19 @@ public:
     Node* node(Process& process, abi::CapId id);
     NodeTree& nodes();
 
+    // --- for programs that draw from what they hold, and for checks of authority ---
+    // Slots in use; `none` where the capability is dead.
+    std::vector<std::pair<abi::CapId, Interface>> slots(Process& process);
+    using Range = std::pair<u64, u64>;  // address, pages
+    std::vector<Range> regions(Process& process);
+    std::vector<Range> regions_of_space(Process& process, abi::CapId space);
+    bool is_ring(Process& process, u64 address);
+    std::vector<Process*> processes();
+    // All objects that the process's capabilities name, and all memory that it maps.
+    std::vector<const Object*> reach(Process& process);
+    // Ends every object that the root account pays for.
+    void end_everything();
+
 private:
     struct Census;
     sim::Machine& machine_;

@@ -117,7 +117,8 @@ void Machine::follow(u32 n, const Action& action) {
         case Action::Kind::zero: cpu.where = Where::zero; break;
         case Action::Kind::again: cpu.where = Where::again; break;
         case Action::Kind::off:
-        case Action::Kind::reset: cpu.where = Where::off; break;
+        case Action::Kind::reset:
+        case Action::Kind::failed: cpu.where = Where::off; break;
     }
 }
 

@@ -1,0 +1,151 @@
+#include "sim/simulation.h"
+
+#include <cstdio>
+
+namespace capos::sim {
+
+using namespace kernel;
+
+namespace {
+
+constexpr u64 kIdleSteps = 4'000;  // without any step of the core: everybody waits for ever
+constexpr u8 kIslands = 2;
+
+World::Options world_options(const Settings& s) {
+    return {.machine = {.cpus = s.cpus, .frames = s.frames, .nodes = 400, .objects = 200}};
+}
+
+}  // namespace
+
+Simulation::Simulation(Random random, const Settings& settings)
+    : settings_{settings}, random_{random}, world_{world_options(settings)} {
+    populate();
+    world_.machine.after_step = [this](u32 cpu) { after_step(cpu); };
+    if (settings.adversary) {
+        world_.machine.before_shared_read = [this](void* address, usize bytes) {
+            // Messages only: entries and indices are what programs keep account of (the fuzz target `ring` changes those, too).
+            if (bytes == sizeof(u32) || bytes == sizeof(abi::Submission) || !random_.one_in(200)) return;
+            static_cast<std::byte*>(address)[random_.below(bytes)] ^= static_cast<std::byte>(1u << random_.below(8));
+        };
+    }
+}
+
+Simulation::~Simulation() { world_.machine.after_step = nullptr; }
+
+// Each island: an account, two processes that hold it, themselves, each other and two endpoints from both sides.
+void Simulation::populate() {
+    World& w = world_;
+    for (u8 island = 0; island < kIslands; ++island) {
+        const abi::CapId account = w.make_account(settings_.frames / 3, 80, 150);
+        islands_[w.object(account)] = static_cast<u8>(island + 1);
+        Spawned first = w.spawn("first", {.priority = 6, .account = account}), second = w.spawn("second", {.priority = 6, .account = account});
+        std::vector<abi::CapId> shared{account, first.process, first.space, second.process, second.space, second.thread,
+                                       w.clock, w.entropy,      w.platform, w.kernel_log};
+        for (int i = 0; i < 2; ++i) {
+            const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(account, {.name = "e"});
+            const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]), facet = w.make_facet(endpoint.capabilities[0], 3);
+            w.grant(i == 0 ? first : second, receiver);
+            shared.push_back(facet);
+            if (i == 0) shared.push_back(endpoint.capabilities[0]);
+            (void)w.init.release(receiver);
+        }
+        for (const abi::CapId id : shared) {
+            w.grant(first, id);
+            w.grant(second, id);
+        }
+    }
+    // The first process only watches: it waits for ever, and its table holds what nobody else has.
+    w.init.push(runtime::entry::receive_signals(w.make_notification()));
+    (void)w.init.enter(1, 1);
+}
+
+Program& Simulation::program_of(u32 cpu) {
+    UserContext& context = *world_.machine.cpu(cpu).context;
+    const auto found = programs_.find(context.rbx);
+    if (found != programs_.end()) return *found->second;
+    // A new thread: its registers are as Thread.start left them.
+    context.rbx = next_program_++;
+    ++counts_.programs;
+    Thread* thread = world_.machine.core_cpu(cpu).current;
+    return *(programs_[context.rbx] = std::make_unique<Program>(User{world_.machine, *thread}, world_.inspect, random_, settings_.temper));
+}
+
+void Simulation::trace(u32 cpu, const char* what) {
+    std::fprintf(stderr, "%llu: cpu %u %s\n", static_cast<unsigned long long>(steps_), cpu, what);
+}
+
+void Simulation::event() {
+    Machine& m = world_.machine;
+    const u32 n = random_.below32(m.cpu_count());
+    if (random_.one_in(40)) m.cpu(n).interrupt_pending = true;
+    if (random_.one_in(16)) m.pass(Duration{random_.below(20'000)});
+    if (m.can_advance(n)) {
+        m.advance(n);
+        return;
+    }
+    if (m.cpu(n).where == Where::user && m.core_cpu(n).current != nullptr && !m.core_cpu(n).current->ended()) {
+        ++counts_.actions;
+        Program& program = program_of(n);
+        program.act(n);
+        if (settings_.trace) trace(n, program.last().c_str());
+        return;
+    }
+    m.pass(Duration{random_.below(50'000)});
+}
+
+void Simulation::run(u64 steps) {
+    u64 idle = 0;
+    for (u64 before = steps_; steps_ < steps; before = steps_) {
+        event();
+        idle = steps_ == before ? idle + 1 : 0;
+        if (idle > kIdleSteps) return;  // nobody is left
+    }
+}
+
+void Simulation::after_step(u32) {
+    ++steps_;
+    if (steps_ % settings_.check_every != 0) return;
+    world_.inspect.check();
+    check_islands();
+}
+
+// What a process reaches belongs to its own island, or is the machine's.
+void Simulation::check_islands() {
+    auto island_of = [&](const Object& object) -> u8 {
+        for (const Account* a = object.type == ObjectType::account ? static_cast<const Account*>(&object) : object.account; a != nullptr;
+             a = a->parent()) {
+            if (const auto found = islands_.find(a); found != islands_.end()) return found->second;
+        }
+        return 0;
+    };
+    for (Process* process : world_.inspect.processes()) {
+        if (process == world_.init_process || process->account == nullptr) continue;
+        const u8 own = island_of(*process);
+        for (const Object* object : world_.inspect.reach(*process)) {
+            if (object->account == nullptr && object->type != ObjectType::account) continue;  // the machine's own
+            if (island_of(*object) != own) throw Violation{"a process reaches an object of the other island"};
+        }
+    }
+}
+
+void Simulation::finish() {
+    Machine& m = world_.machine;
+    m.before_shared_read = nullptr;
+    world_.inspect.end_everything();
+    programs_.clear();
+    for (int i = 0; i < 200'000 && !world_.inspect.at_rest(); ++i) {
+        for (u32 n = 0; n < m.cpu_count(); ++n) {
+            m.cpu(n).interrupt_pending = true;
+            m.advance(n);
+        }
+    }
+    m.settle();
+    world_.inspect.check();
+    if (!world_.inspect.at_rest()) throw Violation{"work is left at the end that nobody can finish:\n" + world_.inspect.objects()};
+    const Inspector::Totals totals = world_.inspect.totals();
+    if (totals.cells != 0 || totals.charged.frames != 0 || totals.free_frames != m.kernel().frames().total_frames()) {
+        throw Violation{"not everything came back at the end:\n" + world_.inspect.objects()};
+    }
+}
+
+}  // namespace capos::sim
