@@ -233,3 +233,22 @@ interface PlatformInfo @0x9a7b1c3e5d2f4a0d {
   commandLine @2 () -> (text :Text);
   # The `text` of the kernel's command line, at most 1024 bytes of it. Idempotent.
 }
+
+interface Profile @0x9a7b1c3e5d2f4a10 {
+  # What the kernel itself costs. The figures of its lock are counted while the machine runs with the kernel argument `profile`,
+  # and zero without it.
+
+  lock @0 () -> (holds :UInt64, heldTicks :UInt64, worstTicks :UInt64, elapsedTicks :UInt64);
+  # Since the start, or since the last resetLock: how often the CPUs together held the kernel lock (holds), for how many ticks of
+  # the time stamp counter in all (heldTicks), for how many at the worst (worstTicks), and how many have passed (elapsedTicks).
+  # The hold of this very call is not counted. Idempotent.
+
+  resetLock @1 ();
+  # Counts from zero again. Idempotent.
+
+  sizes @2 () -> (process :UInt32, thread :UInt32, endpoint :UInt32, memory :UInt32, mapping :UInt32, account :UInt32, node :UInt32, slot :UInt32);
+  # Bytes of kernel memory that each object takes, the node of its first capability included: a process with its address space and
+  # the smallest capability table; a thread with the default ring, which is its block of records and FPU state, its ring region
+  # with its mapping, and a frame in reserve; an endpoint; a memory without its pages and their table; a mapping without page
+  # tables; an account; one more node; one slot of a capability table. Idempotent.
+}

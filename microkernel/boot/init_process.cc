@@ -112,7 +112,8 @@ KernelResult<void> grant_roots(Kernel& kernel, const Kernel::BootProcess& init, 
                             {"log", idl::KernelLog::kInterfaceId, kernel.kernel_log()},
                             {"entropy", idl::Entropy::kInterfaceId, kernel.entropy()},
                             {"power", idl::Power::kInterfaceId, kernel.power()},
-                            {"platform", idl::PlatformInfo::kInterfaceId, kernel.platform_info()}};
+                            {"platform", idl::PlatformInfo::kInterfaceId, kernel.platform_info()},
+                            {"profile", idl::Profile::kInterfaceId, kernel.profile()}};
     for (const Grant& one : grants) TRY(grant(kernel, *init.process, message, one));
     return done;
 }

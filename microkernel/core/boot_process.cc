@@ -13,6 +13,7 @@ KernelResult<Kernel::BootProcess> Kernel::make_boot_process(std::string_view nam
     if (!block) return fail(Status::quota);
     std::memset(port::direct_map(*block), 0, geometry.region_bytes);
     Thread* thread = TRY(make_thread(*process, geometry, kPriorityMax - 1, name, *block));
+    boot_process_ = process;
     return BootProcess{process, thread};
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "core/kernel.h"
+#include "core/speculation.h"
 
 namespace capos::kernel {
 
@@ -355,7 +356,7 @@ Kernel::Outcome Kernel::submit_receive(Thread& thread, const abi::Submission& en
 // Buffers of a group are set up by the first RECEIVE that uses it, and go with the last.
 Status Kernel::set_up_group(Thread& thread, const abi::Submission& entry) {
     if (entry.group >= kBufferGroups) return Status::bad_argument;
-    BufferGroup& group = thread.ring.groups[entry.group];
+    BufferGroup& group = thread.ring.groups[clamp_index(entry.group, kBufferGroups)];
     const u64 count = entry.interface_id;
     if (group.users != 0) return count == 0 ? Status::ok : Status::bad_argument;
     if (count == 0 || count > kBuffersMax || entry.result_slots > abi::kCapabilitiesMax) return Status::bad_argument;
@@ -381,7 +382,7 @@ Status Kernel::provide(Thread& thread, u64 group_index, u64 buffer) {
 // Everything about giving a buffer back that can fail.
 Status Kernel::reserve_buffer(Thread& thread, u64 group_index, u64 buffer) {
     if (group_index >= kBufferGroups) return Status::bad_argument;
-    BufferGroup& group = thread.ring.groups[group_index];
+    BufferGroup& group = thread.ring.groups[clamp_index(group_index, kBufferGroups)];
     if (buffer >= group.count || group.users == 0 || (group.free >> buffer & 1) != 0) return Status::bad_argument;
     if (!thread.process().table.reserve(group.slots_each)) return Status::quota;
     return Status::ok;

@@ -35,7 +35,8 @@ Kernel::Kernel(const Configuration& c)
         Interface interface;
     } const roots[] = {{root_account_, Interface::account},     {clock_, Interface::clock},
                        {kernel_log_, Interface::kernel_log},    {entropy_, Interface::entropy},
-                       {power_, Interface::power},              {platform_info_, Interface::platform_info}};
+                       {power_, Interface::power},              {platform_info_, Interface::platform_info},
+                       {profile_, Interface::profile}};
     for (const auto& root : roots) {
         const bool paid = root_account_.charge({.nodes = 1}).has_value();
         KERNEL_ASSERT(paid);

@@ -13,6 +13,7 @@
 //      zero    fill the block with zeros, interrupts on, then call proceed
 //      again   let pending interrupts in for a moment, then call proceed: the step is spent, others shall get the lock
 //      off, reset   stop or restart the machine
+//      failed       restart the machine: the first process has ended
 // A step does at most kStepUnits units of work, of about 125 instructions, so that no one waits long for the lock (R17).
 // The host and the machine compile these very files.
 #pragma once
@@ -38,7 +39,7 @@ inline constexpr u32 kCallUnits = 3;  // of a call, besides the one of every ent
 inline constexpr usize kObjectCellBytes = 320;  // one kernel object or mapping
 
 struct Action {
-    enum class Kind : u8 { run, idle, zero, again, off, reset };
+    enum class Kind : u8 { run, idle, zero, again, off, reset, failed };
     Kind kind;
     UserContext* context{};   // run
     PhysicalAddress block{};  // zero
@@ -96,6 +97,7 @@ public:
     Object& entropy() { return entropy_; }
     Object& power() { return power_; }
     Object& platform_info() { return platform_info_; }
+    Object& profile() { return profile_; }
     Account& root_account() { return root_account_; }
 
     // --- for tests and the simulator ---
@@ -315,6 +317,8 @@ private:
     KernelResult<Restart> call_entropy(ObjectCall& call);
     KernelResult<Restart> call_power(ObjectCall& call);
     KernelResult<Restart> call_platform(ObjectCall& call);
+    KernelResult<Restart> call_profile(ObjectCall& call);
+    static idl::Profile::Sizes::Results object_sizes();
 
     // --- mapping.cc ---
     KernelResult<Region*> map(AddressSpace& space, Memory& memory, Node& through, u64 first_page, VirtualAddress start,
@@ -357,6 +361,7 @@ private:
     void pin(Thread& thread, Cpu* cpu);
     void end_thread(Thread& thread);
     void end_process(Process& process);
+    void fail_machine(const Process& process);
     void crash(Thread& thread, abi::CrashCause cause, u32 error_code, u64 address);
     static abi::CrashRecord record_of(const Thread& thread, u32 cause, u32 error_code, u64 address);
 
@@ -393,7 +398,7 @@ private:
     // Of the step in progress.
     Cpu* here_{};
     Time now_{};
-    Action::Kind machine_action_{Action::Kind::run};  // off or reset, when asked for
+    Action::Kind machine_action_{Action::Kind::run};  // another one: the end of the machine
     Status entry_status_{Status::ok};                 // of the entry just taken, for links
     Pending* entry_pending_{};
 
@@ -413,6 +418,9 @@ private:
     Object entropy_{ObjectType::entropy};
     Object power_{ObjectType::power};
     Object platform_info_{ObjectType::platform_info};
+    Object profile_{ObjectType::profile};
+    u64 profile_since_{};             // a tick of LockFigures
+    const Process* boot_process_{};  // without it the machine does not go on
 };
 
 }  // namespace capos::kernel

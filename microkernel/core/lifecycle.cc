@@ -81,8 +81,6 @@ KernelResult<Thread*> Kernel::make_thread(Process& process, const RingGeometry& 
     adopt(*thread, Interface::thread, account);
     auto* pending = reinterpret_cast<Pending*>(memory + layout.pending);
     auto* received = reinterpret_cast<Received*>(memory + layout.received);
-    std::uninitialized_default_construct_n(pending, geometry.cq_entries);
-    std::uninitialized_default_construct_n(received, geometry.cq_entries);
     thread->ring.initialise(geometry, port::direct_map(region_block), {pending, geometry.cq_entries},
                             {received, geometry.cq_entries});
     thread->block = *block;
@@ -179,9 +177,23 @@ void Kernel::end_thread(Thread& thread) {
 void Kernel::end_process(Process& process) {
     if (process.state != Process::State::alive) return;
     process.state = Process::State::ending;
+    if (&process == boot_process_) fail_machine(process);
     consequences_.reap(process);
     // The others of its threads may run until the reaper comes to them; a thread that ends its own process must not.
     if (here_->current != nullptr && &here_->current->process() == &process) end_thread(*here_->current);
+}
+
+// Nobody is left who could start anything. The crash record, if there is one, is on the log already.
+void Kernel::fail_machine(const Process& process) {
+    machine_action_ = Action::Kind::failed;
+    LogLine line = log(LogLevel::error, "kernel");
+    line << "the first process, " << process.name.view() << ", has ended";
+    if (process.crashed) {
+        line << " by fault " << process.crash.cause;
+    } else if (process.thread_count == 0) {
+        line << " with exit code " << process.exit_code;
+    }
+    line << ": the machine restarts";
 }
 
 abi::CrashRecord Kernel::record_of(const Thread& thread, u32 cause, u32 error_code, u64 address) {
@@ -196,7 +208,7 @@ abi::CrashRecord Kernel::record_of(const Thread& thread, u32 cause, u32 error_co
 // A fault that nobody handles: the process ends and leaves a record.
 void Kernel::crash(Thread& thread, abi::CrashCause cause, u32 error_code, u64 address) {
     Process& process = thread.process();
-    if (!process.crashed) {
+    if (process.state == Process::State::alive) {  // what a thread of a process that ends runs into is no crash
         process.crashed = true;
         port::save_extended(thread.context);
         process.crash = record_of(thread, static_cast<u32>(cause), error_code, address);

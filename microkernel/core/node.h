@@ -30,6 +30,7 @@ enum class Interface : u8 {
     entropy,
     power,
     platform_info,
+    profile,
 };
 
 inline constexpr u8 kNodeDepthMax = 16;

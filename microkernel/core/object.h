@@ -30,6 +30,7 @@ enum class ObjectType : u8 {
     entropy,
     power,
     platform_info,
+    profile,
 };
 
 // For people who debug: shown in logs and crash records, never looked up.

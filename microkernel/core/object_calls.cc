@@ -26,6 +26,7 @@ bool implements(Interface interface, u64 id) {
         case Interface::entropy: return id == idl::Entropy::kInterfaceId;
         case Interface::power: return id == idl::Power::kInterfaceId;
         case Interface::platform_info: return id == idl::PlatformInfo::kInterfaceId;
+        case Interface::profile: return id == idl::Profile::kInterfaceId;
         case Interface::facet:
         case Interface::none: return false;
     }
@@ -80,6 +81,7 @@ KernelResult<Kernel::Restart> Kernel::dispatch(ObjectCall& call) {
         case Interface::entropy: return call_entropy(call);
         case Interface::power: return call_power(call);
         case Interface::platform_info: return call_platform(call);
+        case Interface::profile: return call_profile(call);
         case Interface::notification:
         case Interface::facet:
         case Interface::none: break;

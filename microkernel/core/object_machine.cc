@@ -1,4 +1,6 @@
-// Methods of the objects that stand for the machine: Clock, KernelLog, Entropy, Power, PlatformInfo.
+// Methods of the objects that stand for the machine: Clock, KernelLog, Entropy, Power, PlatformInfo, Profile.
+
+#include <algorithm>
 
 #include "core/kernel.h"
 
@@ -65,6 +67,48 @@ KernelResult<Kernel::Restart> Kernel::call_platform(ObjectCall& call) {
             }
             return call.reply(idl::PlatformInfo::CommandLine::Results{.text = text});
         }
+        default: return fail(Status::unimplemented);
+    }
+}
+
+// What creation charges in frames, plus cells and nodes of the pools, which are sized at boot.
+idl::Profile::Sizes::Results Kernel::object_sizes() {
+    constexpr u32 kPage = kPageBytes, kCell = kObjectCellBytes, kNode = sizeof(Node);
+    constexpr u32 kMapping = kCell + kPage;  // the scrap frame
+    constexpr u32 kProcessFrames = 4;        // its own, its table, the root of its page tables, and a spare one of these
+    const RingGeometry ring;
+    const u32 block = kPage << thread_layout(ring).order;
+    return {.process = kProcessFrames * kPage + kCell + 2 * kNode,
+            .thread = block + kNode + ring.region_bytes + kMapping + kPage,  // the last one is its standing frame
+            .endpoint = kCell + kNode,
+            .memory = kCell + kNode,
+            .mapping = kMapping,
+            .account = kCell + kNode,
+            .node = kNode,
+            .slot = kPage / CapabilityTable::kSlotsPerFrame};
+}
+
+KernelResult<Kernel::Restart> Kernel::call_profile(ObjectCall& call) {
+    const u64 since = here_->lock_figures.since;
+    switch (call.method()) {
+        case idl::Profile::Lock::kOrdinal: {
+            TRY(call.decode<idl::Profile::Lock>());
+            idl::Profile::Lock::Results results{.elapsed_ticks = since - profile_since_};
+            for (const Cpu& cpu : cpus_) {
+                results.holds += cpu.lock_figures.holds;
+                results.held_ticks += cpu.lock_figures.held;
+                results.worst_ticks = std::max(results.worst_ticks, cpu.lock_figures.worst);
+            }
+            return call.reply(results);
+        }
+        case idl::Profile::ResetLock::kOrdinal:
+            TRY(call.decode<idl::Profile::ResetLock>());
+            for (Cpu& cpu : cpus_) cpu.lock_figures = {.since = cpu.lock_figures.since};
+            profile_since_ = since;
+            return call.reply(idl::Profile::ResetLock::Results{});
+        case idl::Profile::Sizes::kOrdinal:
+            TRY(call.decode<idl::Profile::Sizes>());
+            return call.reply(object_sizes());
         default: return fail(Status::unimplemented);
     }
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "core/kernel.h"
+#include "core/speculation.h"
 
 namespace capos::kernel {
 
@@ -13,7 +14,7 @@ Kernel::Outcome Kernel::call_pipelined(Thread& thread, const abi::Submission& en
     if (number == 0 || number > kAnswers || result >= abi::kCapabilitiesMax) {
         return end_entry(thread, entry, Status::bad_argument);
     }
-    Answer& answer = thread.ring.answers[number - 1];
+    Answer& answer = thread.ring.answers[clamp_index(number - 1, kAnswers)];
     switch (answer.state) {
         case Answer::State::free: return end_entry(thread, entry, Status::stale);
         case Answer::State::failed: return end_entry(thread, entry, answer.error);
@@ -40,7 +41,7 @@ Kernel::Outcome Kernel::call_pipelined(Thread& thread, const abi::Submission& en
 // Forgets an answer. One that is still pending takes its call with it, and the calls that it holds.
 Kernel::Outcome Kernel::submit_finish(Thread& thread, const abi::Submission& entry) {
     if (entry.argument >= kAnswers) return end_entry(thread, entry, Status::bad_argument);
-    Answer& answer = thread.ring.answers[entry.argument];
+    Answer& answer = thread.ring.answers[clamp_index(entry.argument, kAnswers)];
     if (answer.state == Answer::State::free) return end_entry(thread, entry, Status::stale);
     if (answer.state == Answer::State::pending && !cancel(*answer.call, Status::cancelled)) {
         return end_entry(thread, entry, Status::too_late);

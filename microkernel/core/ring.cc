@@ -2,6 +2,8 @@
 
 #include <bit>
 
+#include "core/speculation.h"
+
 namespace capos::kernel {
 
 namespace {
@@ -31,11 +33,7 @@ void Ring::initialise(const RingGeometry& geometry, std::byte* region, std::span
     arena_bytes_ = geometry.arena_bytes();
     pending_ = pending;
     received_ = received;
-    for (Pending& p : pending) free_pending_.push_back(p);
-    for (usize i = 0; i < received.size(); ++i) {
-        received[i].next_free = i + 1 < received.size() ? static_cast<u16>(i + 1) : kNoReceived;
-    }
-    free_received_ = received.empty() ? kNoReceived : u16{0};
+    free_received_ = kNoReceived;
 
     abi::RingHeader& h = header();
     h.magic = abi::kRingMagic;
@@ -67,9 +65,10 @@ std::optional<u32> Ring::unread() {
 
 Pending* Ring::take_pending() {
     if (free_slots() == 0) return nullptr;
-    Pending* pending = free_pending_.pop_front();
-    if (pending != nullptr) ++reserved_;
-    return pending;
+    ++reserved_;
+    if (Pending* pending = free_pending_.pop_front()) return pending;
+    KERNEL_ASSERT(fresh_pending_ < pending_.size());  // as many as there are completion slots
+    return new (&pending_[fresh_pending_++]) Pending;
 }
 
 void Ring::complete(Pending& pending, abi::Completion completion) {
@@ -86,11 +85,17 @@ void Ring::drop_pending(Pending& pending) {
 }
 
 Received* Ring::take_received() {
-    if (free_received_ == kNoReceived) return nullptr;
-    Received& received = received_[free_received_];
-    free_received_ = received.next_free;
-    received.in_use = true;
-    return &received;
+    Received* received;
+    if (free_received_ != kNoReceived) {
+        received = &received_[free_received_];
+        free_received_ = received->next_free;
+    } else if (fresh_received_ < received_.size()) {
+        received = new (&received_[fresh_received_++]) Received;
+    } else {
+        return nullptr;
+    }
+    received->in_use = true;
+    return received;
 }
 
 void Ring::free_received(Received& received) {
@@ -106,8 +111,8 @@ void Ring::free_received(Received& received) {
 
 Received* Ring::find_received(u64 token) {
     const u64 index = token & 0xffff;
-    if (index >= received_.size()) return nullptr;
-    Received& received = received_[index];
+    if (index >= fresh_received_) return nullptr;
+    Received& received = received_[clamp_index(index, fresh_received_)];
     return received.in_use && u64{received.generation} << 16 == (token & ~u64{0xffff}) ? &received : nullptr;
 }
 

@@ -38,7 +38,8 @@ inline void write_header(abi::MessageHeader& header, const Node& facet, u64 inte
 
 class Ring {
 public:
-    // `region` is zeroed and belongs to the thread; `pending` has cq_entries elements, `received` too.
+    // `region` is zeroed and belongs to the thread. `pending` and `received` are storage for cq_entries records each, which are
+    // constructed when they are first needed.
     void initialise(const RingGeometry& geometry, std::byte* region, std::span<Pending> pending, std::span<Received> received);
 
     // Entries that the user has published and the kernel has not taken. Nothing: the indices are impossible, a fault.
@@ -57,7 +58,7 @@ public:
     // Slots that no Pending record owns.
     u32 free_slots() const { return geometry_.cq_entries - (cq_tail_ - cq_head_) - reserved_; }
 
-    // Null when all records are taken or no completion slot is free; the entry is then not consumed.
+    // Null when no completion slot is free, and so no record: the entry is then not consumed.
     Pending* take_pending();
     // Posts the record's terminal completion and frees it.
     void complete(Pending& pending, abi::Completion completion);
@@ -85,8 +86,9 @@ public:
     u32 arena_bytes() const { return arena_bytes_; }
     abi::RingHeader& header() const { return *reinterpret_cast<abi::RingHeader*>(region_); }
 
-    std::span<Pending> pending() const { return pending_; }
-    std::span<Received> received() const { return received_; }
+    // The records that were ever used.
+    std::span<Pending> pending() const { return pending_.first(fresh_pending_); }
+    std::span<Received> received() const { return received_.first(fresh_received_); }
     const RingGeometry& geometry() const { return geometry_; }
     u32 sq_head() const { return sq_head_; }
     u32 cq_tail() const { return cq_tail_; }
@@ -107,6 +109,8 @@ private:
     std::span<Pending> pending_;
     std::span<Received> received_;
     List<Pending, &Pending::queue_link> free_pending_;
+    u32 fresh_pending_{};   // records never used so far begin here
+    u32 fresh_received_{};
     u16 free_received_{};
 };
 

@@ -2,6 +2,7 @@
 
 #include "core/node_tree.h"
 #include "core/ports.h"
+#include "core/speculation.h"
 
 namespace capos::kernel {
 
@@ -16,23 +17,11 @@ CapabilityTable::Slot& CapabilityTable::slot(u32 index) const {
     return reinterpret_cast<Slot*>(frame)[index % kSlotsPerFrame];
 }
 
-namespace {
-
-// All ones if index < size, else 0, without a branch: a mispredicted check cannot read beyond the table with it (Spectre variant
-// 1). In assembly, because a compiler turns any expression of the comparison back into the branch.
-u64 mask_below(u64 index, u64 size) {
-    u64 mask;
-    asm("cmp %2, %1\n sbb %0, %0" : "=r"(mask) : "r"(index), "r"(size) : "cc");
-    return mask;
-}
-
-}  // namespace
-
 // The slot in use that `id` names, or null.
 CapabilityTable::Slot* CapabilityTable::slot_of(abi::CapId id) const {
     const u32 index = id.index();
     if (index >= fresh_) return nullptr;
-    Slot& s = slot(static_cast<u32>(index & mask_below(index, fresh_)));
+    Slot& s = slot(static_cast<u32>(clamp_index(index, fresh_)));
     return s.generation_and_next == (id.generation() << abi::CapId::kIndexBits | kInUse) ? &s : nullptr;
 }
 

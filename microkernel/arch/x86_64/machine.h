@@ -168,9 +168,9 @@ enum class Exit : u8 { orderly = 0x10, fatal = 0x11 };  // what the emulator's e
 void set_power(const Platform& platform);
 void set_exit_to_emulator();
 // Any CPU, any time; the other CPUs stop too. `fatal` halts where there is no emulator to leave, so that the last lines stay
-// readable.
+// readable. A restart that is `fatal` leaves the emulator too; an orderly one restarts it.
 [[noreturn]] void power_off(Exit how);
-[[noreturn]] void reset();
+[[noreturn]] void reset(Exit how);
 
 // --- entry.S ---
 extern "C" {

@@ -42,8 +42,9 @@ void power_off(Exit how) {
     halt_forever();
 }
 
-void reset() {
+void reset(Exit how) {
     interrupts_off();
+    if (power.exit_to_emulator && how == Exit::fatal) out8(kEmulatorExitPort, static_cast<u8>(how));
     if (power.reset_register && power.reset_register->space == kIoSpace) {
         out8(static_cast<u16>(power.reset_register->address), power.reset_register->value);
         delay(Duration{kSettleNs});
