@@ -16,17 +16,26 @@ u64 address_of(const void* of) { return reinterpret_cast<u64>(of); }
 
 struct Making {
     World& world;
-    CapId account, process, thread;
+    CapId process, space, thread;
 };
 
 // The start-up message goes to the front of the arena. Returns its length.
-Expected<u32> write_start_message(const Making& making, std::initializer_list<Endowment> endowments, u64 number) {
+Expected<u32> write_start_message(const Making& making, std::initializer_list<Endowment> endowments, const ChildOptions& options) {
     std::byte bytes[1024];
     runtime::StartMessageBuilder builder{bytes};
-    for (const Endowment& one : endowments) {
-        builder.capability(one.name, one.interface_id, TRY(grant(making.world.caller, making.process, one.id)));
+    const auto give = [&](std::initializer_list<Endowment> list) -> Expected<void> {
+        for (const Endowment& one : list) {
+            builder.capability(one.name, one.interface_id, TRY(grant(making.world.caller, making.process, one.id)));
+        }
+        return done;
+    };
+    TRY(give(endowments));
+    if (options.itself) {
+        TRY(give({{"process", idl::Process::kInterfaceId, making.process},
+                  {"space", idl::AddressSpace::kInterfaceId, making.space},
+                  {"thread", idl::Thread::kInterfaceId, making.thread}}));
     }
-    builder.argument(runtime::TextBuffer<20>{number}.view());
+    builder.argument(runtime::TextBuffer<20>{options.number}.view());
     const std::span<const std::byte> message = TRY(builder.finish());
     TRY(write_arena(making.world.caller, making.thread, message));
     return static_cast<u32>(message.size());
@@ -71,19 +80,20 @@ Expected<Child> Child::create(World& world, const Image& image, std::string_view
     child.ended_ = TRY(create_notification(caller, world.account));
     TRY(supervise(caller, child.process, child.ended_, 0));
     const u32 length =
-        TRY(write_start_message({world, account, child.process, child.thread}, endowments, options.number));
+        TRY(write_start_message({world, child.process, child.space, child.thread}, endowments, options));
     TRY(start_thread(caller, child.thread, address_of(reinterpret_cast<const void*>(&_start)), kChildStackTop,
                      address_of(reinterpret_cast<const void*>(function)), length));
     return child;
 }
 
 bool Child::wait_for_end(World& world, u64 timeout_ns) {
-    return world.ring.collect(ended_, world.now() + timeout_ns) && state(world).ended;
+    (void)world.ring.collect(ended_, world.now() + timeout_ns);
+    return state(world).ended;
 }
 
 idl::Process::State::Results Child::state(World& world) {
     const auto reply = world.caller.call<idl::Process::State>(process);
-    if (!reply) return {};
+    if (!reply) return {.ended = true};  // it went with its account
     auto fields = reply->fields;
     fields.name = {};  // lies in the arena
     return fields;

@@ -42,6 +42,7 @@ struct ChildOptions {
     u16 submission_entries{};
     u16 completion_entries{};
     u64 number{};  // for the child: number_of(environment)
+    bool itself{};  // it gets `process`, `space` and `thread`: its own
     CapId shared_memory{};  // one page, readable and writable at shared_address in the child
     u64 shared_address{};
 };

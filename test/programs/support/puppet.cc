@@ -54,11 +54,12 @@ private:
                 return answer(call, report_);
             case Puppet::fail: {
                 __builtin_memcpy(ring_.at(scratch_.offset), "no", 2);
-                return send(entry::reply_error(call.token, Status::failed, kErrorCode, {scratch_.offset, 2}));
+                send(entry::reply_error(call.token, Status::failed, kErrorCode, {scratch_.offset, 2}));
+                return;
             }
             case Puppet::give_back: return pass_on(call, 0);
             case Puppet::hand_over: return pass_on(call, abi::kMove);
-            case Puppet::answer_big: return send(entry::reply(call.token, {.payload = {scratch_.offset, 200}}));
+            case Puppet::answer_big: send(entry::reply(call.token, {.payload = {scratch_.offset, 200}})); return;
             case Puppet::answer_twice: answer(call, describe(call)); return answer(call, describe(call));
             case Puppet::mint: return mint(call);
             case Puppet::mint_late: wait_a_little(); return mint(call);
@@ -88,8 +89,10 @@ private:
         send(entry::reply(call.token, in_scratch(value)));
     }
 
-    void send(const abi::Submission& reply) {
-        if (const auto sent = ring_.post(reply); !sent) ++report_.failures, report_.last_failure = static_cast<u64>(sent.error());
+    bool send(const abi::Submission& reply) {
+        const auto sent = ring_.post(reply);
+        if (!sent) ++report_.failures, report_.last_failure = static_cast<u64>(sent.error());
+        return sent.has_value();
     }
 
     void pass_on(const abi::Completion& call, u64 flag) {
@@ -104,10 +107,17 @@ private:
 
     void mint(const abi::Completion& call) {
         const auto facet = environment_.caller.call<idl::Receiver::Mint>(receiver_, {.badge = word(call)});
-        if (!facet) return send(entry::reply_error(call.token, Status::failed, static_cast<u16>(facet.error())));
+        if (!facet) {
+            send(entry::reply_error(call.token, Status::failed, static_cast<u16>(facet.error())));
+            return;
+        }
+        const CapId minted = facet->capability(facet->fields.facet);
         const u32 list = scratch_.offset + 128;
-        idl::flat::store(ring_.at(list), facet->capability(facet->fields.facet).value | abi::kMove);
-        send(entry::reply(call.token, {.capabilities_offset = list, .capability_count = 1}));
+        idl::flat::store(ring_.at(list), minted.value | abi::kMove);
+        // Nobody waits for it any more: it did not leave.
+        if (!send(entry::reply(call.token, {.capabilities_offset = list, .capability_count = 1}))) {
+            release(environment_.caller, minted);
+        }
     }
 
     void wait_a_little() {
