@@ -38,10 +38,10 @@ public:
                                                          u64 deadline_ns = kNoDeadline) {
         const usize length = params.encode(ring_->bytes({params_.offset, kParamsBytes}));
         if (length == 0 || capabilities.size() > abi::kCapabilitiesMax) return fail(Status::bad_argument);
-        const abi::Completion completion =
-            TRY(perform(entry::call(target, Method::kInterfaceId, Method::kOrdinal,
-                                    message(static_cast<u32>(length), capabilities), reply_buffer(Method::Results::kCapabilities)),
-                        deadline_ns));
+        const abi::Completion completion = TRY(
+            perform(entry::call(target, Method::kInterfaceId, Method::kOrdinal, message(static_cast<u32>(length), capabilities),
+                                reply_buffer(Method::Results::kCapabilities)),
+                    deadline_ns));
         const auto results = Method::Results::decode(ring_->payload(completion), completion.capability_count);
         if (!results) return fail(Status::bad_message);
         Reply<typename Method::Results> reply{.fields = *results};

@@ -62,7 +62,8 @@ constexpr abi::Submission call(abi::CapId target, u64 interface_id, u16 method, 
 
 // A call on a capability that an earlier call has still to return.
 constexpr abi::Submission pipelined_call(Promise target, u64 interface_id, u16 method, Message message, ReplyBuffer reply) {
-    abi::Submission made = call(abi::CapId{(u64{target.answer} + 1) << 32 | target.result}, interface_id, method, message, reply);
+    abi::Submission made =
+        call(abi::CapId{(u64{target.answer} + 1) << 32 | target.result}, interface_id, method, message, reply);
     made.flags = abi::kPipelined;
     return made;
 }

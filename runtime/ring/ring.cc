@@ -9,8 +9,8 @@ namespace {
 constexpr u32 align8(u32 offset) { return (offset + 7) & ~u32{7}; }
 
 bool queue_fits(u32 offset, u64 entries, usize entry_bytes, u32 region_bytes) {
-    return std::has_single_bit(entries) && entries <= Ring::kEntriesMax && offset % 8 == 0 && offset >= sizeof(abi::RingHeader) &&
-           offset + entries * entry_bytes <= region_bytes;
+    return std::has_single_bit(entries) && entries <= Ring::kEntriesMax && offset % 8 == 0 &&
+           offset >= sizeof(abi::RingHeader) && offset + entries * entry_bytes <= region_bytes;
 }
 
 }  // namespace
@@ -105,8 +105,8 @@ Result<abi::Completion, Status> Ring::await(u64 user_data, u64 deadline_ns) {
     }
 }
 
-// Ends an entry that nobody waits for any more, so that its buffers are free when this returns. A CANCEL completes after what it
-// cancels, so that waiting for one is waiting for both.
+// Ends an entry that nobody waits for any more, so that its buffers are free when this returns. A CANCEL completes after what
+// it cancels, so that waiting for one is waiting for both.
 Status Ring::cancel_and_take(u64 user_data) {
     const Result<abi::Completion, Status> cancelled = perform(entry::cancel(user_data));
     const std::optional<abi::Completion> completion = take(user_data);

@@ -56,9 +56,9 @@ public:
         return result.status();
     }
 
-    // The shortest way to call, and to answer and wait for the next call: the entry goes in registers, and its completion may come
-    // back in them. Only without capabilities, and with at most abi::kRegisterCallBytesMax of payload. Returns the oldest completion;
-    // nothing when the kernel had no record for the entry, or the deadline passed.
+    // The shortest way to call, and to answer and wait for the next call: the entry goes in registers, and its completion may
+    // come back in them. Only without capabilities, and with at most abi::kRegisterCallBytesMax of payload. Returns the oldest
+    // completion; nothing when the kernel had no record for the entry, or the deadline passed.
     std::optional<abi::Completion> call_in_registers(const abi::Submission& call, u64 deadline_ns = kNoDeadline) {
         return first_of(enter_with_call(call, deadline_ns));
     }
@@ -80,9 +80,11 @@ public:
     // Submits it with a user data of its own and waits for its completion; cancels it when the deadline passes first. Errors:
     // overloaded when the ring has no room; timed_out. How the entry itself ended is the completion's status.
     Result<abi::Completion, Status> perform(abi::Submission entry, u64 deadline_ns = kNoDeadline);
-    // Collects the bits of a notification once, waiting until there are some. Errors: as perform, and the status of the RECEIVE.
+    // Collects the bits of a notification once, waiting until there are some. Errors: as perform, and the status of the
+    // RECEIVE.
     Result<u64, Status> collect(abi::CapId notification, u64 deadline_ns = kNoDeadline);
-    // For RETURN, RELEASE, FINISH, SIGNAL and WAKE, which complete only when they fail. Errors: what the kernel said; overloaded.
+    // For RETURN, RELEASE, FINISH, SIGNAL and WAKE, which complete only when they fail. Errors: what the kernel said;
+    // overloaded.
     Result<void, Status> post(abi::Submission entry);
 
     // --- arena ---
@@ -98,7 +100,8 @@ public:
         return {arena_ + completion.offset + sizeof(abi::MessageHeader), completion.length};
     }
     std::span<const u64> capabilities(const abi::Completion& completion) const {
-        const usize count = completion.capability_count < abi::kCapabilitiesMax ? completion.capability_count : abi::kCapabilitiesMax;
+        const usize count =
+            completion.capability_count < abi::kCapabilitiesMax ? completion.capability_count : abi::kCapabilitiesMax;
         return {message_header(completion).capabilities, count};
     }
 

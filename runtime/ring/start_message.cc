@@ -29,7 +29,8 @@ Result<StartMessage, Status> StartMessage::parse(std::span<const std::byte> mess
     if (capability_bytes > rest.size() || header.text_bytes > rest.size() - capability_bytes) return fail(Status::bad_message);
     for (usize i = 0; i < header.capability_count; ++i) {
         const auto entry = load<abi::StartCapability>(rest.data() + i * sizeof(abi::StartCapability));
-        if (entry.name[0] == '\0' || count_terminators({entry.name, abi::kStartNameBytes}) == 0) return fail(Status::bad_message);
+        if (entry.name[0] == '\0' || count_terminators({entry.name, abi::kStartNameBytes}) == 0)
+            return fail(Status::bad_message);
     }
     const std::string_view texts{reinterpret_cast<const char*>(rest.data()) + capability_bytes, header.text_bytes};
     const usize text_count = usize{header.argument_count} + header.environment_count;
@@ -69,7 +70,8 @@ std::string_view StartMessage::text(usize index) const {
 std::optional<std::string_view> StartMessage::environment(std::string_view name) const {
     for (usize i = 0; i < environment_count_; ++i) {
         const std::string_view entry = text(usize{argument_count_} + i);
-        if (entry.starts_with(name) && entry.size() > name.size() && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+        if (entry.starts_with(name) && entry.size() > name.size() && entry[name.size()] == '=')
+            return entry.substr(name.size() + 1);
     }
     return std::nullopt;
 }

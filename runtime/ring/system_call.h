@@ -1,5 +1,5 @@
-// system_call.h - the two system calls (abi/ring.h). A port: defined by system_call.cc on the machine, and on the host by whatever
-// plays the kernel, so that the ring client is the same code everywhere.
+// system_call.h - the two system calls (abi/ring.h). A port: defined by system_call.cc on the machine, and on the host by
+// whatever plays the kernel, so that the ring client is the same code everywhere.
 #pragma once
 
 #include "abi/ring.h"

@@ -1,6 +1,6 @@
-// attacks.h - what the hostile processes of the attack tests do. Each attack runs in a process of its own, with an account of its
-// own, next to a server that must not notice. It returns 0 when everything it tried was refused as it should be, else the number
-// of the step that was not.
+// attacks.h - what the hostile processes of the attack tests do. Each attack runs in a process of its own, with an account of
+// its own, next to a server that must not notice. It returns 0 when everything it tried was refused as it should be, else the
+// number of the step that was not.
 #pragma once
 
 #include "support/puppet.h"

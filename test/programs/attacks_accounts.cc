@@ -25,7 +25,9 @@ u64 until_it_fails(Status wanted, Operation&& operation) {
 u64 judge(u64 successes, u64 least, u64 most) { return successes >= least && successes <= most ? 0 : successes + 1; }
 
 u64 all_frames(Hostile& h) {
-    return judge(until_it_fails(Status::quota, [&](u64) { return status_of(create_memory(h.caller, h.account, 16 * kPageBytes)); }), 1, 40);
+    return judge(
+        until_it_fails(Status::quota, [&](u64) { return status_of(create_memory(h.caller, h.account, 16 * kPageBytes)); }), 1,
+        40);
 }
 
 u64 one_huge_memory(Hostile& h) {
@@ -44,14 +46,16 @@ u64 all_nodes(Hostile& h) {
 
 // Copies of capabilities to itself, until the table is full.
 u64 all_slots(Hostile& h) {
-    const u64 copies = until_it_fails(Status::quota, [&](u64) { return status_of(grant(h.caller, h.process, h.notification)); });
+    const u64 copies =
+        until_it_fails(Status::quota, [&](u64) { return status_of(grant(h.caller, h.process, h.notification)); });
     if (judge(copies, 200, 256) != 0) return copies + 1;
     // Results find no slot either, and nothing is lost.
     return status_of(create_notification(h.caller, h.account)) == Status::quota ? 0 : 1000;
 }
 
 u64 all_processes(Hostile& h) {
-    return judge(until_it_fails(Status::quota, [&](u64) { return status_of(create_process(h.caller, h.account, "bomb")); }), 1, 64);
+    return judge(until_it_fails(Status::quota, [&](u64) { return status_of(create_process(h.caller, h.account, "bomb")); }), 1,
+                 64);
 }
 
 // Threads that were never started keep their process alive: it ends itself.
@@ -72,11 +76,15 @@ u64 large_rings(Hostile& h) {
 // Accounts inside accounts.
 u64 nested_accounts(Hostile& h) {
     CapId parent = h.account;
-    return judge(until_it_fails(Status::quota, [&](u64 i) {
-        const auto child = create_account(h.caller, parent, 100, 50 > i ? static_cast<u32>(50 - i) : 0, 60 > i ? static_cast<u32>(60 - i) : 0);
-        if (child) parent = *child;
-        return status_of(child);
-    }), 1, 60);
+    return judge(until_it_fails(Status::quota,
+                                [&](u64 i) {
+                                    const auto child =
+                                        create_account(h.caller, parent, 100, 50 > i ? static_cast<u32>(50 - i) : 0,
+                                                       60 > i ? static_cast<u32>(60 - i) : 0);
+                                    if (child) parent = *child;
+                                    return status_of(child);
+                                }),
+                 1, 60);
 }
 
 // One page mapped over and over, each time far away, so that each needs tables.
@@ -118,11 +126,14 @@ u64 revoke_through_itself(Hostile& h) {
     const auto deeper = account ? derive(h.caller, h.account, *account) : account;
     if (!account || !deeper) return 1;
     (void)revoke(h.caller, *deeper, *account);
-    return status_of(usage(h.caller, *deeper)) == Status::bad_capability && status_of(usage(h.caller, *account)) == Status::ok ? 0 : 2;
+    return status_of(usage(h.caller, *deeper)) == Status::bad_capability && status_of(usage(h.caller, *account)) == Status::ok
+               ? 0
+               : 2;
 }
 
 u64 throw_all_away(Hostile& h) {
-    for (const CapId id : {h.process, h.space, h.thread, h.facet, h.clock, h.log, h.notification, h.account}) release(h.caller, id);
+    for (const CapId id : {h.process, h.space, h.thread, h.facet, h.clock, h.log, h.notification, h.account})
+        release(h.caller, id);
     return status_of(usage(h.caller, h.account)) == Status::bad_capability && h.outcome(entry::nop()) == Status::ok ? 0 : 1;
 }
 
@@ -229,7 +240,8 @@ constexpr Attack kAttacks[] = {
     {"all capabilities thrown away", throw_all_away, kReturns, nullptr},
     {"its own process killed", kill_own_process, kKilled, nullptr},
     {"its own thread killed", kill_own_thread, kKilled, nullptr},
-    {"one thread crashes while another maps and unmaps", die_in_long_operations, static_cast<u32>(abi::CrashCause::invalid_opcode), nullptr},
+    {"one thread crashes while another maps and unmaps", die_in_long_operations,
+     static_cast<u32>(abi::CrashCause::invalid_opcode), nullptr},
     {"its own code unmapped", unmap_own_code, kPageFault, nullptr},
     {"its own stack unmapped", unmap_own_stack, kPageFault, nullptr},
     {"its own ring unmapped", unmap_own_ring, kReturns, nullptr},

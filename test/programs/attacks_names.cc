@@ -67,7 +67,8 @@ u64 token_reuse(Hostile& h) {
     const auto facet = mint(h.caller, *endpoint, 3);
     const auto buffers = h.ring.reserve(1024);
     if (!receiver || !facet || !buffers) return 2;
-    (void)h.ring.push(entry::tagged(entry::receive_calls(*receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256}), 1));
+    (void)h.ring.push(
+        entry::tagged(entry::receive_calls(*receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256}), 1));
     (void)h.ring.push(entry::tagged(entry::call(*facet, 1, 1, {}, h.caller.reply_buffer(0)), 2));
     (void)h.ring.enter(1);
     const auto call = h.ring.take(1);
@@ -82,7 +83,8 @@ u64 token_reuse(Hostile& h) {
 
 u64 foreign_answers(Hostile& h) {
     for (u32 answer = 0; answer < 40; ++answer) {
-        const Status status = h.outcome(entry::pipelined_call({static_cast<u8>(answer), 0}, 1, 0, {}, h.caller.reply_buffer(0)));
+        const Status status =
+            h.outcome(entry::pipelined_call({static_cast<u8>(answer), 0}, 1, 0, {}, h.caller.reply_buffer(0)));
         if (status != (answer < abi::kAnswersDefault ? Status::stale : Status::bad_argument)) return answer + 1;
         if (h.ring.post(entry::finish(static_cast<u8>(answer)))) return 100 + answer;
     }
@@ -103,7 +105,8 @@ u64 unknown_methods(Hostile& h) {
     for (const auto& object : objects) {
         for (u32 method = 30; method < 0x10000; method = method * 3 + 1) {
             ++step;
-            if (h.outcome_of_call(object.id, object.interface_id, static_cast<u16>(method)) != Status::unimplemented) return step;
+            if (h.outcome_of_call(object.id, object.interface_id, static_cast<u16>(method)) != Status::unimplemented)
+                return step;
         }
         if (h.outcome_of_call(object.id, 0x1111, 0) != Status::wrong_interface) return 1000 + step;
     }
@@ -168,14 +171,17 @@ u64 huge_numbers(Hostile& h) {
     if (status_of(supervise(h.caller, h.process, h.notification, 63)) != Status::bad_argument) return 4;
     if (status_of(set_cpu(h.caller, h.thread, 64)) != Status::bad_argument) return 5;
     if (status_of(h.caller.call<idl::Memory::Read>(*memory, {.offset = huge, .length = 1})) != Status::bad_argument) return 6;
-    if (status_of(h.caller.call<idl::Memory::Read>(*memory, {.offset = 0, .length = ~u32{0}})) != Status::bad_argument) return 7;
+    if (status_of(h.caller.call<idl::Memory::Read>(*memory, {.offset = 0, .length = ~u32{0}})) != Status::bad_argument)
+        return 7;
     const std::byte bytes[8]{};
-    if (status_of(h.caller.call<idl::Memory::Write>(*memory, {.offset = huge - 3, .data = bytes})) != Status::bad_argument) return 8;
+    if (status_of(h.caller.call<idl::Memory::Write>(*memory, {.offset = huge - 3, .data = bytes})) != Status::bad_argument)
+        return 8;
     if (status_of(create_memory(h.caller, h.account, huge & ~(kPageBytes - 1))) != Status::bad_argument) return 9;
     if (status_of(create_account(h.caller, h.account, huge, 1, 1)) != Status::quota) return 10;
     if (status_of(create_account(h.caller, h.account, 1, ~u32{0}, 1)) != Status::quota) return 11;
     if (status_of(create_process(h.caller, h.account, "x", ~u32{0})) != Status::bad_argument) return 12;
-    if (status_of(h.caller.call<idl::Thread::SetBudget>(h.thread, {.budget = huge, .period = 1})) != Status::bad_argument) return 13;
+    if (status_of(h.caller.call<idl::Thread::SetBudget>(h.thread, {.budget = huge, .period = 1})) != Status::bad_argument)
+        return 13;
     return 0;
 }
 

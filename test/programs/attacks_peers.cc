@@ -1,4 +1,5 @@
-// Attacks on others: servers that do not answer, callers that do not listen, priorities, storms, and faults that nobody handles.
+// Attacks on others: servers that do not answer, callers that do not listen, priorities, storms, and faults that nobody
+// handles.
 
 #include "attacks.h"
 
@@ -46,8 +47,10 @@ u64 end_in_the_middle(Hostile& h) {
     const auto own = make_own(h);
     const auto buffers = h.ring.reserve(1024);
     if (!own || !buffers) return 1;
-    (void)h.ring.push(entry::receive_calls(own->receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256, .slots_each = 2}));
-    for (int i = 0; i < 4; ++i) (void)h.ring.push(entry::call(own->facet, 1, 1, h.caller.message(0, {own->facet}), h.caller.reply_buffer(2)));
+    (void)h.ring.push(
+        entry::receive_calls(own->receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256, .slots_each = 2}));
+    for (int i = 0; i < 4; ++i)
+        (void)h.ring.push(entry::call(own->facet, 1, 1, h.caller.message(0, {own->facet}), h.caller.reply_buffer(2)));
     (void)h.ring.push(to_server(h, Puppet::hold));
     (void)h.ring.push(entry::timer(kNoDeadline - 1));
     (void)h.ring.push(entry::receive_signals(h.notification));
@@ -152,13 +155,15 @@ u64 own_pager(Hostile& h) {
     if (!own || !buffers) return 1;
     (void)h.ring.push(entry::receive_calls(own->receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 512}));
     (void)h.ring.enter();
-    if (!h.caller.call<idl::Thread::HandleFaults>(h.thread, {.handler = {0}, .timeout = 1000 * kMillisecond}, {own->facet})) return 2;
+    if (!h.caller.call<idl::Thread::HandleFaults>(h.thread, {.handler = {0}, .timeout = 1000 * kMillisecond}, {own->facet}))
+        return 2;
     __builtin_trap();
 }
 
 // A pager that is somebody else's, and answers nonsense; and one that never answers.
 u64 foreign_pager(Hostile& h) {
-    if (!h.caller.call<idl::Thread::HandleFaults>(h.thread, {.handler = {0}, .timeout = 1000 * kMillisecond}, {h.facet})) return 2;
+    if (!h.caller.call<idl::Thread::HandleFaults>(h.thread, {.handler = {0}, .timeout = 1000 * kMillisecond}, {h.facet}))
+        return 2;
     __builtin_trap();
 }
 
@@ -188,8 +193,11 @@ u64 start_nonsense(Hostile& h) {
     if (start(Image::start(), kChildStackTop, ~u32{0}) != Status::bad_argument) return 6;
     if (status_of(start_thread(h.caller, h.thread, Image::start(), kChildStackTop, 0, 0)) != Status::not_permitted) return 7;
     const std::byte bytes[8]{};
-    if (status_of(h.caller.call<idl::Thread::WriteArena>(h.thread, {.offset = 0, .data = bytes})) != Status::not_permitted) return 8;
-    if (status_of(h.caller.call<idl::Thread::WriteArena>(made->thread, {.offset = ~u32{0} - 3, .data = bytes})) != Status::bad_argument) return 9;
+    if (status_of(h.caller.call<idl::Thread::WriteArena>(h.thread, {.offset = 0, .data = bytes})) != Status::not_permitted)
+        return 8;
+    if (status_of(h.caller.call<idl::Thread::WriteArena>(made->thread, {.offset = ~u32{0} - 3, .data = bytes})) !=
+        Status::bad_argument)
+        return 9;
     if (status_of(h.caller.call<idl::Thread::SetCpu>(made->thread, {.cpu = 1000})) != Status::bad_argument) return 10;
     // A thread that was never started keeps its process alive.
     return status_of(h.caller.call<idl::Thread::Kill>(made->thread)) == Status::ok ? 0 : 11;

@@ -96,8 +96,9 @@ u64 overlapping_buffers(Hostile& h) {
     const u32 at = h.caller.reply_buffer(0).buffer.offset;
     for (u64 i = 0; i < 50; ++i) {
         idl::flat::store(h.ring.at(at), h.notification.value);
-        const auto call = entry::call(h.facet, kPuppetInterface, 0,
-                                      {.payload = {at, 64}, .capabilities_offset = at, .capability_count = 1}, {.buffer = {at, 512}});
+        const auto call =
+            entry::call(h.facet, kPuppetInterface, 0, {.payload = {at, 64}, .capabilities_offset = at, .capability_count = 1},
+                        {.buffer = {at, 512}});
         if (h.outcome(call) != Status::ok) return i + 1;
     }
     return 0;
@@ -215,7 +216,8 @@ void change_message(u64 address, std::byte*) {
 u64 changing_message(Hostile& h) {
     if (!h.second_thread(change_message, reinterpret_cast<u64>(h.caller.params().data()))) return 1;
     for (u64 i = 0; i < 100; ++i) {  // each may cost a slice
-        const Status status = h.outcome(entry::call(h.facet, kPuppetInterface, 0, h.caller.message(64, {}), h.caller.reply_buffer(0)));
+        const Status status =
+            h.outcome(entry::call(h.facet, kPuppetInterface, 0, h.caller.message(64, {}), h.caller.reply_buffer(0)));
         if (status != Status::ok) return i + 2;
         (void)h.outcome_of_call(h.space, idl::AddressSpace::kInterfaceId, 1, 32);
     }

@@ -1,5 +1,5 @@
-// What the kernel's operations cost, in guest instructions: from the user's side, the handling of its ring included. Run on one CPU
-// under `-icount shift=0`; client and server are in different address spaces, with equal priorities.
+// What the kernel's operations cost, in guest instructions: from the user's side, the handling of its ring included. Run on one
+// CPU under `-icount shift=0`; client and server are in different address spaces, with equal priorities.
 
 #include "support/echo.h"
 #include "support/measure.h"
@@ -111,7 +111,8 @@ private:
     // Signals back what it is signalled, until there is nothing to receive from.
     static u64 signal_back(Environment& environment) {
         Ring& ring = environment.ring;
-        const CapId in = capability<idl::Notification>(environment, "in"), out = capability<idl::Notification>(environment, "out");
+        const CapId in = capability<idl::Notification>(environment, "in"),
+                    out = capability<idl::Notification>(environment, "out");
         (void)ring.push(entry::receive_signals(in));
         while (true) {
             (void)ring.enter(1);
@@ -125,9 +126,10 @@ private:
         const auto there = create_notification(world_.caller, world_.account);
         const auto back = create_notification(world_.caller, world_.account);
         if (!there || !back) return;
-        auto child = Child::create(world_, image_, "signal", signal_back,
-                                   {{"in", idl::Notification::kInterfaceId, *there}, {"out", idl::Notification::kInterfaceId, *back}},
-                                   {.priority = kPriority});
+        auto child =
+            Child::create(world_, image_, "signal", signal_back,
+                          {{"in", idl::Notification::kInterfaceId, *there}, {"out", idl::Notification::kInterfaceId, *back}},
+                          {.priority = kPriority});
         if (!child) return;
         (void)ring_.push(entry::tagged(entry::receive_signals(*back), kSignals));
         measure("ipc.wake_roundtrip", [&] {

@@ -16,7 +16,8 @@ constexpr u64 kHere = 0x2000'0000;
 u64 hoard(Environment& environment) {
     Ring& ring = environment.ring;
     Caller& caller = environment.caller;
-    const CapId account = capability<idl::Account>(environment, "account"), space = capability<idl::AddressSpace>(environment, "space");
+    const CapId account = capability<idl::Account>(environment, "account"),
+                space = capability<idl::AddressSpace>(environment, "space");
     const CapId ready = capability<idl::Notification>(environment, "ready");
     const auto memory = create_memory(caller, account, 8 * kPageBytes);
     const auto endpoint = create_endpoint(caller, account);
@@ -39,7 +40,8 @@ u64 hoard(Environment& environment) {
     for (u64 page = 0; page < 4; ++page) *reinterpret_cast<volatile u64*>(kHere + page * kPageBytes) = page;
     (void)supervise(caller, child->process, *notification, 3);
 
-    (void)ring.push(entry::receive_calls(*receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256, .slots_each = 2}));
+    (void)ring.push(
+        entry::receive_calls(*receiver, {.count = 2, .first_offset = buffers->offset, .bytes_each = 256, .slots_each = 2}));
     (void)ring.push(entry::receive_signals(*notification));
     for (int i = 0; i < 3; ++i) (void)ring.push(entry::call(*facet, 1, 1, caller.message(8, {*facet}), caller.reply_buffer(1)));
     (void)ring.push(entry::fills(entry::call(*facet, 1, 1, {}, caller.reply_buffer(1)), 2));
@@ -58,9 +60,10 @@ void cycles(World& world, const Image& image) {
     if (!account || !ready) return world.check("account", false);
     const u64 frames = world.free_frames();
     for (u32 i = 0; i < kCycles; ++i) {
-        auto child = Child::create(world, image, "hoarder", hoard,
-                                   {{"account", idl::Account::kInterfaceId, *account}, {"ready", idl::Notification::kInterfaceId, *ready}},
-                                   {.account = *account, .itself = true});
+        auto child = Child::create(
+            world, image, "hoarder", hoard,
+            {{"account", idl::Account::kInterfaceId, *account}, {"ready", idl::Notification::kInterfaceId, *ready}},
+            {.account = *account, .itself = true});
         if (!child) return world.check("a thousand processes", false, "child ", i, ": ", child.error());
         if (!world.ring.collect(*ready, world.now() + 20 * kSecond)) {
             return world.check("a thousand processes", false, "child ", i, " exit code ", child->state(world).exit_code);

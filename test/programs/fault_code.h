@@ -1,5 +1,5 @@
-// fault_code.h - the pieces of code that the fault matrix runs, each of which does one forbidden thing. A piece that gets away with
-// it ends in test_survived, which exits with kSurvived.
+// fault_code.h - the pieces of code that the fault matrix runs, each of which does one forbidden thing. A piece that gets away
+// with it ends in test_survived, which exits with kSurvived.
 #pragma once
 
 #include "abi/types.h"

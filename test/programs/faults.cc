@@ -1,5 +1,5 @@
-// The fault matrix (R10): whatever a process does to its processor ends that process alone, leaves a crash record, and gives back
-// all that it held. Each case is a child process that runs one piece of fault_code.cc with known values in its registers.
+// The fault matrix (R10): whatever a process does to its processor ends that process alone, leaves a crash record, and gives
+// back all that it held. Each case is a child process that runs one piece of fault_code.cc with known values in its registers.
 
 #include "fault_code.h"
 #include "support/child.h"
@@ -159,7 +159,8 @@ private:
 
     void judge(std::string_view name, const Case& test, Child& child) {
         const auto state = child.state(world_);
-        if (test.may_survive && !state.crashed) return world_.check(name, state.exit_code == kSurvived, "exit code ", state.exit_code);
+        if (test.may_survive && !state.crashed)
+            return world_.check(name, state.exit_code == kSurvived, "exit code ", state.exit_code);
         const abi::CrashRecord record = child.crash(world_);
         const u64 code = reinterpret_cast<u64>(test.code);
         constexpr u64 kCodeBytes = 96;  // more than any case has
@@ -215,8 +216,10 @@ void test_main(World& world) {
     Matrix{world, *image}.run();
     const auto after = usage(world.caller, world.account);
     world.check("all that the cases were charged is given back [R10]",
-                before && after && before->frames == after->frames && before->objects == after->objects && before->nodes == after->nodes,
-                after ? after->frames : 0, " frames, ", after ? after->objects : 0, " objects, ", after ? after->nodes : 0, " nodes");
+                before && after && before->frames == after->frames && before->objects == after->objects &&
+                    before->nodes == after->nodes,
+                after ? after->frames : 0, " frames, ", after ? after->objects : 0, " objects, ", after ? after->nodes : 0,
+                " nodes");
     world.check("all frames are free again [R10]", world.frames_return_to(frames), world.free_frames(), " of ", frames);
 }
 

@@ -56,9 +56,9 @@ private:
 
     void errors() {
         const auto completion = ring_.perform(puppeteer_.entry(facet_, Puppet::fail));
-        world_.check("an error brings its code and text",
-                     completion && status_of(*completion) == Status::failed && completion->method == 42 && completion->length == 2 &&
-                         puppeteer_.payload<u16>(*completion) == ('n' | 'o' << 8));
+        world_.check("an error brings its code and text", completion && status_of(*completion) == Status::failed &&
+                                                              completion->method == 42 && completion->length == 2 &&
+                                                              puppeteer_.payload<u16>(*completion) == ('n' | 'o' << 8));
         world_.check_error("an unknown method is the server's to refuse", puppeteer_.call(facet_, static_cast<Puppet>(99)),
                            Status::unimplemented);
     }
@@ -81,8 +81,8 @@ private:
         if (moved) {
             const CapId back = puppeteer_.result(*moved);
             world_.check("and works where it arrives", ring_.post(entry::signal(back, 1)).has_value());
-            world_.check_error("more capabilities than a receive buffer has slots", puppeteer_.call(facet_, Puppet::echo, 0, {back, back, back}),
-                               Status::overloaded);
+            world_.check_error("more capabilities than a receive buffer has slots",
+                               puppeteer_.call(facet_, Puppet::echo, 0, {back, back, back}), Status::overloaded);
             world_.check_error("more results than slots reserved", puppeteer_.call(facet_, Puppet::give_back, 0, {back}, 0),
                                Status::truncated);
             release(caller_, back);
@@ -135,8 +135,10 @@ private:
         world_.check("CANCEL ends a call that was received", cancel && status_of(*cancel) == Status::ok && call &&
                                                                  status_of(*call) == Status::cancelled);
         const PuppetReport after = puppeteer_.report(facet_);
-        world_.check("the server is told", after.cancelled == before.cancelled + 1, after.cancelled, " after ", before.cancelled);
-        world_.check("its late answer is stale", after.last_failure == 0 || after.last_failure == static_cast<u64>(Status::stale));
+        world_.check("the server is told", after.cancelled == before.cancelled + 1, after.cancelled, " after ",
+                     before.cancelled);
+        world_.check("its late answer is stale",
+                     after.last_failure == 0 || after.last_failure == static_cast<u64>(Status::stale));
         const auto late = ring_.perform(entry::cancel(5));
         world_.check("CANCEL of what is over", late && status_of(*late) == Status::too_late);
         world_.check_error("a call ends at its deadline",
@@ -196,7 +198,8 @@ private:
         (void)ring_.post(entry::finish(3));
         u32 cancelled = 0;
         while (const auto completion = ring_.next()) cancelled += status_of(*completion) == Status::cancelled ? 1 : 0;
-        world_.check("FINISH of a pending promise cancels its call and those on it", cancelled == 1 + abi::kPipelineDepthMax, cancelled);
+        world_.check("FINISH of a pending promise cancels its call and those on it", cancelled == 1 + abi::kPipelineDepthMax,
+                     cancelled);
         (void)puppeteer_.call(facet_, Puppet::let_go);
     }
 
@@ -216,7 +219,8 @@ private:
 
     void refused(std::string_view name, abi::Submission entry, Status wanted) {
         const auto completion = ring_.perform(entry);
-        world_.check(name, completion && status_of(*completion) == wanted, completion ? status_of(*completion) : completion.error());
+        world_.check(name, completion && status_of(*completion) == wanted,
+                     completion ? status_of(*completion) : completion.error());
     }
 
     void entries() {
@@ -246,7 +250,8 @@ private:
         refused("nine capabilities", call, Status::bad_entry);
         refused("a call on nothing", puppeteer_.entry(abi::kNoCapability, Puppet::echo), Status::bad_capability);
         refused("a call on a forged id", puppeteer_.entry(CapId::make(3, 999), Puppet::echo), Status::bad_capability);
-        refused("the wrong interface of a kernel object", puppeteer_.entry(world_.clock, Puppet::echo), Status::wrong_interface);
+        refused("the wrong interface of a kernel object", puppeteer_.entry(world_.clock, Puppet::echo),
+                Status::wrong_interface);
         refused("receiving from a clock", entry::receive_signals(world_.clock), Status::wrong_interface);
         refused("signalling a clock", entry::signal(world_.clock, 1), Status::wrong_interface);
         refused("releasing what is not there", entry::release(CapId::make(5, 77)), Status::bad_capability);
@@ -257,7 +262,8 @@ private:
         (void)ring_.push(entry::tagged(entry::nop(), 2));
         (void)ring_.enter(2);
         const auto first = ring_.next(), second = ring_.next();
-        world_.check("a linked entry starts after the one before", first && second && first->user_data == 1 && second->user_data == 2);
+        world_.check("a linked entry starts after the one before",
+                     first && second && first->user_data == 1 && second->user_data == 2);
         (void)ring_.push(entry::linked(entry::tagged(puppeteer_.entry(abi::kNoCapability, Puppet::echo), 1)));
         (void)ring_.push(entry::linked(entry::tagged(entry::nop(), 2)));
         (void)ring_.push(entry::tagged(entry::nop(), 3));
@@ -330,7 +336,8 @@ private:
         world_.sleep(5 * kMillisecond);
         words[0] = 55;
         (void)ring_.post(entry::wake(kHere, ~u64{0}));
-        const bool answered = words[1] == 1 || ring_.perform(entry::wait(kHere + 4, 0), world_.now() + 500 * kMillisecond).has_value();
+        const bool answered =
+            words[1] == 1 || ring_.perform(entry::wait(kHere + 4, 0), world_.now() + 500 * kMillisecond).has_value();
         world_.check("WAKE in one process ends a WAIT in another", answered && child->wait_for_end(world_));
         world_.check("who then sees the word", child->state(world_).exit_code == 55);
         child->release(world_);
@@ -338,13 +345,15 @@ private:
         world_.check("WAIT for a value that is not there ends at once", other && status_of(*other) == Status::ok);
         refused("WAIT on no memory", entry::wait(0x7777'0000, 0), Status::bad_argument);
         refused("WAIT on half a word", entry::wait(kHere + 2, 0), Status::bad_argument);
-        world_.check_error("a WAIT ends at its deadline", ring_.perform(entry::wait(kHere, 55), world_.now() + kMillisecond), Status::timed_out);
+        world_.check_error("a WAIT ends at its deadline", ring_.perform(entry::wait(kHere, 55), world_.now() + kMillisecond),
+                           Status::timed_out);
         (void)unmap(caller_, world_.space, kHere, kPageBytes);
         release(caller_, *memory);
     }
 
     Expected<Child> make_waiter(CapId memory) {
-        Child child = TRY(Child::create(world_, image_, "waiter", sleep_first, {{"clock", idl::Clock::kInterfaceId, world_.clock}}));
+        Child child =
+            TRY(Child::create(world_, image_, "waiter", sleep_first, {{"clock", idl::Clock::kInterfaceId, world_.clock}}));
         TRY(map(caller_, child.space, memory, 0, kPageBytes, kShared, kRead | kWrite));
         return child;
     }
@@ -398,7 +407,8 @@ private:
         const auto answered = ring_.take(3);
         world_.check("who answers them", answered && status_of(*answered) == Status::ok);
         const auto echo = puppeteer_.call(facet_, Puppet::echo);
-        world_.check("and sees that the facet is of an earlier time", echo && puppeteer_.payload<PuppetCall>(*echo).incarnation == 1);
+        world_.check("and sees that the facet is of an earlier time",
+                     echo && puppeteer_.payload<PuppetCall>(*echo).incarnation == 1);
         const auto fresh = mint(caller_, endpoint_, 5);
         const auto now = puppeteer_.call(fresh.value_or(CapId{}), Puppet::echo);
         world_.check("than a new one", now && puppeteer_.payload<PuppetCall>(*now).incarnation == 2);
@@ -411,10 +421,12 @@ private:
         if (third) release(caller_, *third);
         release(caller_, *receiver);
         world_.check_error("calls then end at once",
-                           puppeteer_.call(facet_, Puppet::echo, 0, {}, 0, world_.now() + 500 * kMillisecond), Status::disconnected);
+                           puppeteer_.call(facet_, Puppet::echo, 0, {}, 0, world_.now() + 500 * kMillisecond),
+                           Status::disconnected);
         release(caller_, endpoint_);
-        world_.check("a facet of an endpoint that is gone names nothing",
-                     puppeteer_.call(facet_, Puppet::echo, 0, {}, 0, world_.now() + 500 * kMillisecond).error() != Status::timed_out);
+        world_.check(
+            "a facet of an endpoint that is gone names nothing",
+            puppeteer_.call(facet_, Puppet::echo, 0, {}, 0, world_.now() + 500 * kMillisecond).error() != Status::timed_out);
     }
 
     void finish() {

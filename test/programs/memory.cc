@@ -1,5 +1,5 @@
-// Memory: mappings and their protection (R12), what a failed one leaves behind (R15), sharing, sealing, lazily zeroed pages, large
-// pages, narrower authority, and memory that is taken away from under a mapping.
+// Memory: mappings and their protection (R12), what a failed one leaves behind (R15), sharing, sealing, lazily zeroed pages,
+// large pages, narrower authority, and memory that is taken away from under a mapping.
 
 #include "support/child.h"
 
@@ -43,7 +43,8 @@ private:
         const CapId memory = create_memory(caller_, world_.account, 2 * kPageBytes).value_or(CapId{});
         world_.check_error("writable and executable at once [R12]", map_here(memory, kPageBytes, kRead | kWrite | kExecute),
                            Status::not_permitted);
-        world_.check_error("executable without a seal [R12]", map_here(memory, kPageBytes, kRead | kExecute), Status::not_permitted);
+        world_.check_error("executable without a seal [R12]", map_here(memory, kPageBytes, kRead | kExecute),
+                           Status::not_permitted);
         world_.check_error("neither readable", map_here(memory, kPageBytes, kWrite), Status::bad_argument);
         world_.check_error("an unknown protection", map_here(memory, kPageBytes, kRead | 8), Status::bad_argument);
         world_.check_ok("readable and writable", map_here(memory, kPageBytes, kRead | kWrite));
@@ -61,10 +62,12 @@ private:
                            map_here(memory, kPageBytes, kRead | kWrite, 0, kShared), Status::not_permitted);
         world_.check_error("Memory.write into sealed memory [R12]", write(memory), Status::not_permitted);
         world_.check_ok("unmap", unmap_here(kPageBytes));
-        world_.check_error("protect of what is not mapped", protect(caller_, world_.space, kHere, kPageBytes, kRead), Status::bad_argument);
-        world_.check_error("protect of a ring region to executable [R12]",
-                           protect(caller_, world_.space, reinterpret_cast<u64>(&world_.ring.header()), kPageBytes, kRead | kExecute),
+        world_.check_error("protect of what is not mapped", protect(caller_, world_.space, kHere, kPageBytes, kRead),
                            Status::bad_argument);
+        world_.check_error(
+            "protect of a ring region to executable [R12]",
+            protect(caller_, world_.space, reinterpret_cast<u64>(&world_.ring.header()), kPageBytes, kRead | kExecute),
+            Status::bad_argument);
         release(caller_, memory);
     }
 
@@ -94,11 +97,15 @@ private:
         world_.check_error("half a page", map_here(memory, kPageBytes / 2, kRead), Status::bad_argument);
         world_.check_error("an offset inside a page", map_here(memory, kPageBytes, kRead, 8), Status::bad_argument);
         world_.check_error("beyond the memory", map_here(memory, 4 * kPageBytes, kRead, kPageBytes), Status::bad_argument);
-        world_.check_error("an offset that wraps", map_here(memory, kPageBytes, kRead, ~u64{0} & ~(kPageBytes - 1)), Status::bad_argument);
+        world_.check_error("an offset that wraps", map_here(memory, kPageBytes, kRead, ~u64{0} & ~(kPageBytes - 1)),
+                           Status::bad_argument);
         world_.check_error("the null page", map_here(memory, kPageBytes, kRead, 0, kPageBytes), Status::bad_argument);
-        world_.check_error("the kernel's half", map_here(memory, kPageBytes, kRead, 0, 0xffff'8000'0000'0000), Status::bad_argument);
-        world_.check_error("the last page of the user half", map_here(memory, kPageBytes, kRead, 0, 0x7fff'ffff'f000), Status::bad_argument);
-        world_.check_error("an address that is not canonical", map_here(memory, kPageBytes, kRead, 0, u64{1} << 47), Status::bad_argument);
+        world_.check_error("the kernel's half", map_here(memory, kPageBytes, kRead, 0, 0xffff'8000'0000'0000),
+                           Status::bad_argument);
+        world_.check_error("the last page of the user half", map_here(memory, kPageBytes, kRead, 0, 0x7fff'ffff'f000),
+                           Status::bad_argument);
+        world_.check_error("an address that is not canonical", map_here(memory, kPageBytes, kRead, 0, u64{1} << 47),
+                           Status::bad_argument);
         world_.check_ok("a range", map_here(memory, 4 * kPageBytes, kRead | kWrite));
         world_.check_error("over a mapping", map_here(memory, kPageBytes, kRead, 0, kHere + 3 * kPageBytes), Status::exists);
         world_.check_error("across its start", map_here(memory, 2 * kPageBytes, kRead, 0, kHere - kPageBytes), Status::exists);
@@ -111,8 +118,10 @@ private:
         world_.check_error("something that is no memory", map_here(world_.clock, kPageBytes, kRead), Status::wrong_interface);
         world_.check_error("memory of no bytes", create_memory(caller_, world_.account, 0), Status::bad_argument);
         world_.check_error("memory of half a page", create_memory(caller_, world_.account, 2048), Status::bad_argument);
-        world_.check_error("memory of more than 64 GiB", create_memory(caller_, world_.account, (u64{64} << 30) + kPageBytes), Status::bad_argument);
-        world_.check_error("memory of more than there is", create_memory(caller_, world_.account, u64{32} << 30), Status::quota);
+        world_.check_error("memory of more than 64 GiB", create_memory(caller_, world_.account, (u64{64} << 30) + kPageBytes),
+                           Status::bad_argument);
+        world_.check_error("memory of more than there is", create_memory(caller_, world_.account, u64{32} << 30),
+                           Status::quota);
         release(caller_, memory);
     }
 
@@ -130,7 +139,8 @@ private:
         const auto read = caller_.call<idl::Memory::Read>(memory, {.offset = 3 * kPageBytes + 16, .length = 8});
         world_.check("Memory.read sees what was written", read && read->fields.data.size() == 8 &&
                                                               idl::flat::load<u64>(read->fields.data.data()) == 0x5566);
-        world_.check_error("Memory.read beyond the end", caller_.call<idl::Memory::Read>(memory, {.offset = 8 * kPageBytes, .length = 1}),
+        world_.check_error("Memory.read beyond the end",
+                           caller_.call<idl::Memory::Read>(memory, {.offset = 8 * kPageBytes, .length = 1}),
                            Status::bad_argument);
         (void)unmap_here(8 * kPageBytes, *address);
         (void)map_here(memory, kPageBytes, kRead, 3 * kPageBytes);
@@ -169,7 +179,8 @@ private:
     void facets() {
         const CapId memory = create_memory(caller_, world_.account, kPageBytes).value_or(CapId{});
         const CapId facet = readable(caller_, memory).value_or(CapId{});
-        world_.check_error("writable through a ReadableMemory", map_here(facet, kPageBytes, kRead | kWrite), Status::not_permitted);
+        world_.check_error("writable through a ReadableMemory", map_here(facet, kPageBytes, kRead | kWrite),
+                           Status::not_permitted);
         world_.check_ok("readable through it", map_here(facet, kPageBytes, kRead));
         world_.check_error("protect to writable through it", protect(caller_, world_.space, kHere, kPageBytes, kRead | kWrite),
                            Status::not_permitted);
@@ -218,7 +229,8 @@ private:
     }
 
     Expected<Child> child_with(CapId memory, ChildFunction function, u8 protection, u64 bytes = kPageBytes) {
-        Child child = TRY(Child::create(world_, image_, "sharer", function, {{"clock", idl::Clock::kInterfaceId, world_.clock}}));
+        Child child =
+            TRY(Child::create(world_, image_, "sharer", function, {{"clock", idl::Clock::kInterfaceId, world_.clock}}));
         TRY(map(caller_, child.space, memory, 0, bytes, kShared, protection));
         return child;
     }
@@ -234,7 +246,8 @@ private:
         auto reader = child_with(memory, add_one, kRead);
         if (!reader) return world_.check("reader", false, reader.error());
         const bool ended = reader->wait_for_end(world_);
-        world_.check("a reader that writes is ended", ended && reader->state(world_).crashed && reader->crash(world_).address == kShared + 8);
+        world_.check("a reader that writes is ended",
+                     ended && reader->state(world_).crashed && reader->crash(world_).address == kShared + 8);
         reader->release(world_);
         (void)unmap_here(kPageBytes);
         release(caller_, memory);
@@ -309,10 +322,11 @@ void test_main(World& world) {
     MemoryTests{world, *image}.run();
     world.check("all frames are free again", world.frames_return_to(frames), world.free_frames(), " of ", frames);
     const auto after = usage(world.caller, world.account);
-    world.check("nothing is charged any more [R15]", before && after && before->frames == after->frames &&
-                                                         before->objects == after->objects && before->nodes == after->nodes,
-                after ? after->frames - before->frames : 0, " frames, ", after ? after->objects - before->objects : 0, " objects, ",
-                after ? after->nodes - before->nodes : 0, " nodes");
+    world.check("nothing is charged any more [R15]",
+                before && after && before->frames == after->frames && before->objects == after->objects &&
+                    before->nodes == after->nodes,
+                after ? after->frames - before->frames : 0, " frames, ", after ? after->objects - before->objects : 0,
+                " objects, ", after ? after->nodes - before->nodes : 0, " nodes");
 }
 
 }  // namespace capos::test

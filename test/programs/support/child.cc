@@ -20,7 +20,8 @@ struct Making {
 };
 
 // The start-up message goes to the front of the arena. Returns its length.
-Expected<u32> write_start_message(const Making& making, std::initializer_list<Endowment> endowments, const ChildOptions& options) {
+Expected<u32> write_start_message(const Making& making, std::initializer_list<Endowment> endowments,
+                                  const ChildOptions& options) {
     std::byte bytes[1024];
     runtime::StartMessageBuilder builder{bytes};
     const auto give = [&](std::initializer_list<Endowment> list) -> Expected<void> {

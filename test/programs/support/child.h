@@ -1,7 +1,7 @@
 // child.h - child processes of a test program: other address spaces that run functions of the same program.
 //
-// The image of the program is copied once into a sealed memory, which is mapped executable at its own addresses into each child.
-// A child starts like any program (runtime/ring/program.h) and finds its capabilities in its start-up message.
+// The image of the program is copied once into a sealed memory, which is mapped executable at its own addresses into each
+// child. A child starts like any program (runtime/ring/program.h) and finds its capabilities in its start-up message.
 #pragma once
 
 #include "abi/crash.h"

@@ -57,7 +57,8 @@ Expected<Echo> Echo::create(World& world, const Image& image, EchoMode mode, Chi
     options.submission_entries = 64;
     options.completion_entries = 128;
     options.number = static_cast<u64>(mode);
-    Child child = TRY(Child::create(world, image, "echo", serve, {{"receiver", idl::Receiver::kInterfaceId, receiver}}, options));
+    Child child =
+        TRY(Child::create(world, image, "echo", serve, {{"receiver", idl::Receiver::kInterfaceId, receiver}}, options));
     // A first answer shows that it receives.
     (void)world.ring.perform(echo_call(facet, {}, {world.ring.reserve(kHeaderBytes).value_or(ArenaRange{})}));
     return Echo{endpoint, receiver, facet, std::move(child)};

@@ -28,8 +28,8 @@ public:
         if (count_ == 0) return world.say("BENCH ", name, " was not measured");
         std::ranges::make_heap(values_, values_ + count_);
         std::ranges::sort_heap(values_, values_ + count_);
-        world.say("BENCH ", name, " ", of_percent(50, overhead) / divisor, " ", of_percent(99, overhead) / divisor, " ", count_, " ",
-                  unit);
+        world.say("BENCH ", name, " ", of_percent(50, overhead) / divisor, " ", of_percent(99, overhead) / divisor, " ", count_,
+                  " ", unit);
     }
     u64 least() const { return *std::min_element(values_, values_ + count_); }
 

@@ -86,7 +86,9 @@ Expected<void> start_thread(Caller& caller, CapId thread, u64 entry, u64 stack, 
                                        {.entry = entry, .stack = stack, .argument = argument, .start_length = start_length});
 }
 
-Expected<void> set_cpu(Caller& caller, CapId thread, u32 cpu) { return perform<idl::Thread::SetCpu>(caller, thread, {.cpu = cpu}); }
+Expected<void> set_cpu(Caller& caller, CapId thread, u32 cpu) {
+    return perform<idl::Thread::SetCpu>(caller, thread, {.cpu = cpu});
+}
 
 Expected<u64> map(Caller& caller, CapId space, CapId memory, u64 offset, u64 bytes, u64 address, u8 protection) {
     const auto mapped = TRY(caller.call<idl::AddressSpace::Map>(

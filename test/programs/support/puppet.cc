@@ -70,7 +70,9 @@ private:
         send(entry::reply_error(call.token, Status::unimplemented, 0));
     }
 
-    u64 word(const abi::Completion& call) const { return call.length >= 8 ? idl::flat::load<u64>(ring_.payload(call).data()) : 0; }
+    u64 word(const abi::Completion& call) const {
+        return call.length >= 8 ? idl::flat::load<u64>(ring_.payload(call).data()) : 0;
+    }
 
     PuppetCall describe(const abi::Completion& call) const {
         const abi::MessageHeader& header = ring_.message_header(call);
@@ -147,8 +149,9 @@ constexpr u32 kParamsBytes = 16;
 }  // namespace
 
 Expected<Child> PuppetServer::start(World& world, const Image& image, CapId receiver, ChildOptions options) {
-    return Child::create(world, image, "puppet", serve,
-                         {{"receiver", idl::Receiver::kInterfaceId, receiver}, {"clock", idl::Clock::kInterfaceId, world.clock}}, options);
+    return Child::create(
+        world, image, "puppet", serve,
+        {{"receiver", idl::Receiver::kInterfaceId, receiver}, {"clock", idl::Clock::kInterfaceId, world.clock}}, options);
 }
 
 Expected<Puppeteer> Puppeteer::create(World& world) {
@@ -171,8 +174,8 @@ abi::Submission Puppeteer::entry(CapId facet, Puppet method, u64 word, std::init
                        {.buffer = reply_, .slots = slots});
 }
 
-Expected<abi::Completion> Puppeteer::call(CapId facet, Puppet method, u64 word, std::initializer_list<CapId> capabilities, u8 slots,
-                                          u64 deadline_ns) {
+Expected<abi::Completion> Puppeteer::call(CapId facet, Puppet method, u64 word, std::initializer_list<CapId> capabilities,
+                                          u8 slots, u64 deadline_ns) {
     const abi::Completion completion = TRY(ring_->perform(entry(facet, method, word, capabilities, slots), deadline_ns));
     const Status status = static_cast<Status>(completion.status);
     if (status != Status::ok) return fail(status);

@@ -1,5 +1,5 @@
-// puppet.h - a server in another process that does what its caller asks, one method per behaviour: to hold calls back, to answer
-// twice, to pass capabilities on, to die. What happened to it is asked with `report`.
+// puppet.h - a server in another process that does what its caller asks, one method per behaviour: to hold calls back, to
+// answer twice, to pass capabilities on, to die. What happened to it is asked with `report`.
 #pragma once
 
 #include "support/child.h"
@@ -45,7 +45,8 @@ public:
     // Uses a piece of the arena for one call and its reply.
     static Expected<Puppeteer> create(World& world);
 
-    abi::Submission entry(CapId facet, Puppet method, u64 word = 0, std::initializer_list<CapId> capabilities = {}, u8 slots = 0);
+    abi::Submission entry(CapId facet, Puppet method, u64 word = 0, std::initializer_list<CapId> capabilities = {},
+                          u8 slots = 0);
     Expected<abi::Completion> call(CapId facet, Puppet method, u64 word = 0, std::initializer_list<CapId> capabilities = {},
                                    u8 slots = 0, u64 deadline_ns = runtime::kNoDeadline);
     // The payload of a completion, as far as it goes.
@@ -64,7 +65,8 @@ public:
     runtime::ArenaRange reply() const { return reply_; }
 
 private:
-    Puppeteer(Ring& ring, runtime::ArenaRange params, runtime::ArenaRange reply) : ring_{&ring}, params_{params}, reply_{reply} {}
+    Puppeteer(Ring& ring, runtime::ArenaRange params, runtime::ArenaRange reply)
+        : ring_{&ring}, params_{params}, reply_{reply} {}
     Ring* ring_;
     runtime::ArenaRange params_;  // two words of payload, then the capability list
     runtime::ArenaRange reply_;

@@ -1,7 +1,7 @@
 // world.h - what every test program has: the roots of authority that the first process is given, its log lines, and the end.
 //
-// A test program defines `test_main`; support/world.cc calls it, prints `TEST done N`, and switches the machine off. Programs have
-// no mutable globals, so that their image is one sealed memory which any number of child processes share (child.h).
+// A test program defines `test_main`; support/world.cc calls it, prints `TEST done N`, and switches the machine off. Programs
+// have no mutable globals, so that their image is one sealed memory which any number of child processes share (child.h).
 #pragma once
 
 #include "runtime/ring/log.h"
