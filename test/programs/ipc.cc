@@ -330,7 +330,8 @@ private:
         if (!memory) return world_.check("memory", false);
         constexpr u64 kHere = 0x3100'0000;
         (void)map(caller_, world_.space, *memory, 0, kPageBytes, kHere, kRead | kWrite);
-        auto child = make_waiter(*memory);
+        const Mapping mappings[] = {{*memory, kShared, kPageBytes, kRead | kWrite}};
+        auto child = Child::create(world_, image_, "waiter", wait_for_word, {}, {.mappings = mappings});
         if (!child) return world_.check("waiter", false, child.error());
         auto* words = reinterpret_cast<volatile u32*>(kHere);
         world_.sleep(5 * kMillisecond);
@@ -349,19 +350,6 @@ private:
                            Status::timed_out);
         (void)unmap(caller_, world_.space, kHere, kPageBytes);
         release(caller_, *memory);
-    }
-
-    Expected<Child> make_waiter(CapId memory) {
-        Child child =
-            TRY(Child::create(world_, image_, "waiter", sleep_first, {{"clock", idl::Clock::kInterfaceId, world_.clock}}));
-        TRY(map(caller_, child.space, memory, 0, kPageBytes, kShared, kRead | kWrite));
-        return child;
-    }
-    // The memory is mapped while it sleeps.
-    static u64 sleep_first(Environment& environment) {
-        const u64 now = test::now(environment.caller, capability<idl::Clock>(environment, "clock")).value_or(0);
-        (void)environment.ring.perform(entry::timer(now + 2 * kMillisecond));
-        return wait_for_word(environment);
     }
 
     void revoking() {

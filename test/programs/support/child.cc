@@ -70,6 +70,9 @@ Expected<Child> Child::create(World& world, const Image& image, std::string_view
     if (options.shared_memory != abi::kNoCapability) {
         TRY(map(caller, child.space, options.shared_memory, 0, kPageBytes, options.shared_address, kRead | kWrite));
     }
+    for (const Mapping& one : options.mappings) {
+        TRY(map(caller, child.space, one.memory, 0, one.bytes, one.address, one.protection));
+    }
     const ThreadCapabilities thread = TRY(create_thread(caller, child.process, name,
                                                         {.priority = options.priority,
                                                          .region_bytes = options.region_bytes,

@@ -33,6 +33,14 @@ struct Endowment {
     CapId id;  // in the maker's table
 };
 
+// Memory that is mapped into a child before it starts. Executable when it is sealed, and `protection` says so.
+struct Mapping {
+    CapId memory;
+    u64 address{};
+    u64 bytes{};
+    u8 protection{};
+};
+
 struct ChildOptions {
     CapId account{};  // none: the program's own
     u32 slots{64};
@@ -42,6 +50,7 @@ struct ChildOptions {
     u16 submission_entries{};
     u16 completion_entries{};
     u64 number{};  // for the child: number_of(environment)
+    std::span<const Mapping> mappings{};
     bool itself{};  // it gets `process`, `space` and `thread`: its own
     CapId shared_memory{};  // one page, readable and writable at shared_address in the child
     u64 shared_address{};

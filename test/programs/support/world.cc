@@ -11,6 +11,17 @@ CapId find(const Environment& environment, std::string_view name) {
     return environment.start.find(name, Interface::kInterfaceId);
 }
 
+template <typename Condition>
+bool until(World& world, Condition&& condition) {
+    constexpr int kTries = 100;
+    constexpr u64 kPauseNs = 10'000'000;
+    for (int i = 0; i < kTries; ++i) {
+        if (condition()) return true;
+        world.sleep(kPauseNs);
+    }
+    return false;
+}
+
 }  // namespace
 
 World::World(Environment& environment)
@@ -28,13 +39,14 @@ World::World(Environment& environment)
       log_{environment.caller, kernel_log} {}
 
 bool World::frames_return_to(u64 frames) {
-    constexpr int kTries = 100;
-    constexpr u64 kPauseNs = 10'000'000;
-    for (int i = 0; i < kTries; ++i) {
-        if (free_frames() == frames) return true;
-        sleep(kPauseNs);
-    }
-    return false;
+    return until(*this, [&] { return free_frames() == frames; });
+}
+
+bool World::charges_return_to(const idl::Account::Usage::Results& wanted) {
+    return until(*this, [&] {
+        const auto now = usage(caller, account);
+        return now && now->frames == wanted.frames && now->objects == wanted.objects && now->nodes == wanted.nodes;
+    });
 }
 
 u32 World::cpus() {

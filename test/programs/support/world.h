@@ -52,6 +52,7 @@ public:
     u64 free_frames() { return test::free_frames(caller, platform).value_or(0); }
     // What the kernel takes down in the background is given a second to be taken down.
     bool frames_return_to(u64 frames);
+    bool charges_return_to(const idl::Account::Usage::Results& usage);  // of `account`
     u32 cpus();
 
     // The last line, and the end of the machine.
