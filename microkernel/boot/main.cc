@@ -212,11 +212,8 @@ Kernel& make_kernel(Machine& machine, const Pools& pools) {
                                                          .object_memory = pools.objects,
                                                          .command_line = machine.information.command_line,
                                                          .kernel_bytes = machine.kernel_bytes.value}};
-    const bool timed = has_argument(machine.information.command_line, "profile");
-    for (x86::CpuLocal& local : machine.locals) {
-        local.kernel = &kernel;
-        local.timed = timed;
-    }
+    for (x86::CpuLocal& local : machine.locals) local.kernel = &kernel;
+    if (has_argument(machine.information.command_line, "profile")) kernel.lock.time_holds();
     return kernel;
 }
 

@@ -11,22 +11,6 @@ namespace capos::kernel {
 constexpr u64 wakeup_key(const Thread& thread) { return thread.wake_at.ns; }
 inline u64 timer_key(const Pending& pending) { return pending.deadline_ns; }
 
-// How long this CPU has held the kernel lock, in ticks of the machine layer's choice. It counts only when it was told to.
-struct LockFigures {
-    u64 holds{};
-    u64 held{};   // sum of all holds that are over
-    u64 worst{};  // the longest of them
-    u64 since{};  // when the hold in progress began
-
-    void begin(u64 now) { since = now; }
-    void end(u64 now) {
-        const u64 ticks = now - since;
-        ++holds;
-        held += ticks;
-        if (ticks > worst) worst = ticks;
-    }
-};
-
 struct Cpu {
     CpuId id;
     bool online{};
@@ -41,7 +25,6 @@ struct Cpu {
     bool timer_stale{true};   // a deadline or competition has come since it was looked at
     u32 steps_left{};         // work units until the lock is given up
     bool zeroing{};           // the last action was to zero the current thread's prepared block
-    LockFigures lock_figures;
 
     // Ready threads by priority; bit p of `ready` is set while queue p is not empty.
     List<Thread, &Thread::run_link> queues[kPriorities];

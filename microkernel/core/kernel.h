@@ -419,7 +419,6 @@ private:
     Object power_{ObjectType::power};
     Object platform_info_{ObjectType::platform_info};
     Object profile_{ObjectType::profile};
-    u64 profile_since_{};             // a tick of LockFigures
     const Process* boot_process_{};  // without it the machine does not go on
 };
 

@@ -1,7 +1,5 @@
 // Methods of the objects that stand for the machine: Clock, KernelLog, Entropy, Power, PlatformInfo, Profile.
 
-#include <algorithm>
-
 #include "core/kernel.h"
 
 namespace capos::kernel {
@@ -89,22 +87,18 @@ idl::Profile::Sizes::Results Kernel::object_sizes() {
 }
 
 KernelResult<Kernel::Restart> Kernel::call_profile(ObjectCall& call) {
-    const u64 since = here_->lock_figures.since;
     switch (call.method()) {
         case idl::Profile::Lock::kOrdinal: {
             TRY(call.decode<idl::Profile::Lock>());
-            idl::Profile::Lock::Results results{.elapsed_ticks = since - profile_since_};
-            for (const Cpu& cpu : cpus_) {
-                results.holds += cpu.lock_figures.holds;
-                results.held_ticks += cpu.lock_figures.held;
-                results.worst_ticks = std::max(results.worst_ticks, cpu.lock_figures.worst);
-            }
-            return call.reply(results);
+            const KernelLock::Holds& holds = lock.holds();
+            return call.reply(idl::Profile::Lock::Results{.holds = holds.count,
+                                                          .held_ticks = holds.ticks,
+                                                          .worst_ticks = holds.worst,
+                                                          .elapsed_ticks = holds.since - holds.counted_from});
         }
         case idl::Profile::ResetLock::kOrdinal:
             TRY(call.decode<idl::Profile::ResetLock>());
-            for (Cpu& cpu : cpus_) cpu.lock_figures = {.since = cpu.lock_figures.since};
-            profile_since_ = since;
+            lock.count_anew();
             return call.reply(idl::Profile::ResetLock::Results{});
         case idl::Profile::Sizes::kOrdinal:
             TRY(call.decode<idl::Profile::Sizes>());

@@ -34,6 +34,9 @@ void send_ipi(CpuId cpu);
 // Called between two looks at a lock that another CPU holds: acknowledges invalidations (invalidation.h), and pauses.
 void lock_spin(Cpu& cpu);
 
+// A counter that all CPUs share and that only grows: to measure the kernel itself with (KernelLock::Holds).
+u64 ticks();
+
 // Programs this CPU's one-shot timer for `deadline` (kNever = off). A deadline in the past fires at once.
 void set_timer(Time deadline);
 

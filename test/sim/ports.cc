@@ -47,6 +47,8 @@ void use_kernel_tables(Cpu& cpu) {
 void send_ipi(CpuId cpu) { sim::machine().cpu(cpu.index).interrupt_pending = true; }
 void lock_spin(Cpu&) { KERNEL_ASSERT(false); }  // the simulator runs one step at a time
 
+u64 ticks() { return sim::machine().time.ns; }
+
 void set_timer(Time deadline) {
     sim::Machine& m = sim::machine();
     m.cpu(m.here()).timer = deadline;

@@ -42,7 +42,6 @@ struct CpuLocal {
     u32 apic_id{};
     u32 device_interrupts{};   // at vectors that nobody asked for
     bool kick{};               // an interrupt for the core arrived while the kernel ran
-    bool timed{};              // the argument `profile`: holds of the kernel lock are counted
     alignas(16) u64 gdt[7]{};
     TaskState task{};
 };

@@ -22,27 +22,19 @@ constexpr const char* kExceptionNames[] = {
     "general protection fault", "page fault", "reserved exception", "x87 error", "alignment check", "machine check",
     "SIMD error"};
 
-// The lock, for one step of the core.
-void enter_core(CpuLocal& local) ACQUIRE(local.kernel->lock) {
-    local.kernel->lock.acquire(*local.cpu);
-    if (local.timed) [[unlikely]] local.cpu->lock_figures.begin(read_tsc());
-}
-void leave_core(CpuLocal& local) RELEASE(local.kernel->lock) {
-    if (local.timed) [[unlikely]] local.cpu->lock_figures.end(read_tsc());
-    local.kernel->lock.release();
-}
-
 Action interrupt_step(CpuLocal& local) {
-    enter_core(local);
-    const Action action = local.kernel->interrupt(*local.cpu, now());
-    leave_core(local);
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    const Action action = kernel.interrupt(*local.cpu, now());
+    kernel.lock.release();
     return action;
 }
 
 Action proceed_step(CpuLocal& local) {
-    enter_core(local);
-    const Action action = local.kernel->proceed(*local.cpu, now());
-    leave_core(local);
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    const Action action = kernel.proceed(*local.cpu, now());
+    kernel.lock.release();
     return action;
 }
 
@@ -115,22 +107,24 @@ extern "C" {
 
 bool x86_on_quick_syscall() {
     CpuLocal& local = this_cpu();
-    enter_core(local);
-    const bool done = local.kernel->enter_at_once(*local.cpu);
-    leave_core(local);
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    const bool done = kernel.enter_at_once(*local.cpu);
+    kernel.lock.release();
     return done;
 }
 
 UserContext* x86_on_syscall() {
     CpuLocal& local = this_cpu();
-    enter_core(local);
-    if (UserContext* peer = local.kernel->hand_over_at_once(*local.cpu)) {
-        leave_core(local);
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    if (UserContext* peer = kernel.hand_over_at_once(*local.cpu)) {
+        kernel.lock.release();
         load_context(local, *peer);
         return peer;
     }
-    const Action action = local.kernel->system_call(*local.cpu, now());
-    leave_core(local);
+    const Action action = kernel.system_call(*local.cpu, now());
+    kernel.lock.release();
     if (action.kind == Action::Kind::run && action.context == local.loaded) [[likely]] return action.context;
     return perform(local, action);
 }
@@ -143,9 +137,10 @@ UserContext* x86_on_user_trap(u64 vector, u64 error_code) {
     }
     const u64 address = vector == kPageFault ? read_cr2() : 0;
     const Fault fault{.vector = static_cast<u8>(vector), .error_code = error_code, .address = address};
-    enter_core(local);
-    const Action action = local.kernel->fault(*local.cpu, fault, now());
-    leave_core(local);
+    Kernel& kernel = *local.kernel;
+    kernel.lock.acquire(*local.cpu);
+    const Action action = kernel.fault(*local.cpu, fault, now());
+    kernel.lock.release();
     return perform(local, action);
 }
 

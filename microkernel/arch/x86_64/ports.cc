@@ -62,6 +62,8 @@ void port::lock_spin(Cpu& cpu) {
     x86::pause();
 }
 
+u64 port::ticks() { return x86::read_tsc(); }
+
 void port::set_timer(Time deadline) {
     x86::this_cpu().deadline = deadline;
     x86::set_timer_deadline(deadline);
