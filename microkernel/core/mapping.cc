@@ -10,7 +10,7 @@ namespace capos::kernel {
 namespace {
 
 constexpr u64 kEagerPages = 16;    // entered by map where frames exist already
-constexpr u64 kPagesPerUnit = 2;   // page-table entries changed in one unit of work
+constexpr u64 kPagesPerUnit = 1;   // page-table entries changed in one unit of work
 constexpr u64 kLargePages = PageTable::kPageBytes2M / kPageBytes;
 
 PageAttributes attributes_of(const Region& region) { return {.access = region.access, .user = true}; }
@@ -226,13 +226,14 @@ void Kernel::set_access(Region& region, Access access) {
 void Kernel::protect_step(Region& region) {
     for (u64 i = 0; i < kPagesPerUnit && region.cursor < region.pages.value; ++i) {
         const VirtualAddress address = address_of(region, region.cursor);
-        if (const u64 empty = region.space->table.empty_bytes(address); empty != 0) {
-            region.cursor += empty / kPageBytes;
+        const std::optional<Translation> old = region.space->table.lookup(address);
+        if (!old) {
+            region.cursor += region.space->table.empty_bytes(address) / kPageBytes;
             continue;
         }
         region.space->table.protect(address, attributes_of(region));
         flush_here(*region.space, address);
-        region.cursor += region.space->table.lookup(address)->page_bytes / kPageBytes;
+        region.cursor += old->page_bytes / kPageBytes;
     }
 }
 

@@ -250,6 +250,29 @@ TEST_CASE("the arena is given out from behind the start-up message, aligned, and
     CHECK(ring.reserve(1).error() == Status::quota);
 }
 
+TEST_CASE("a message is built where it is sent from, aligned, and never moves [R25]") {
+    FakeKernel kernel;
+    Ring ring = attach(kernel);
+    auto caller = Caller::create(ring, 1024);
+    REQUIRE(caller);
+    const std::byte* before = caller->params().data();
+    CHECK(reinterpret_cast<std::uintptr_t>(before) % 8 == 0);
+    // Whatever is reserved later, the buffer that parameters are encoded into is the one that the entry names.
+    for (u32 bytes = 1; bytes < 64; ++bytes) REQUIRE(ring.reserve(bytes));
+    CHECK(caller->params().data() == before);
+    const runtime::Message message = caller->message(16, {CapId{7}, CapId{9}});
+    CHECK(kernel.arena(message.payload.offset) == before);
+    CHECK(message.payload.offset % 8 == 0);
+    CHECK(message.capabilities_offset % 8 == 0);
+    u64 ids[2];
+    std::memcpy(ids, kernel.arena(message.capabilities_offset), sizeof(ids));
+    CHECK(ids[0] == 7);
+    CHECK(ids[1] == 9);
+    // Parameters and list do not overlap, nor do they and the reply.
+    CHECK(message.capabilities_offset >= message.payload.offset + Caller::kParamsBytes);
+    CHECK(caller->reply_buffer(0).buffer.offset >= message.capabilities_offset + 8 * abi::kCapabilitiesMax);
+}
+
 TEST_CASE("a typed call carries parameters, capabilities and results") {
     FakeKernel kernel;
     Ring ring = attach(kernel);

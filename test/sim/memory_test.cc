@@ -447,3 +447,27 @@ TEST_CASE("waiting for memory that goes away ends disconnected") {
     expect_done(t.first, 1, Status::disconnected);
     t.w.check();
 }
+
+TEST_CASE("no step holds the lock for long, however large what it works on is [R17]") {
+    // In one step at most 32 pages are handled, each with two or three walks of at most four entries, and so many bytes copied.
+    constexpr u64 kEntriesMax = 32 * 14, kBytesMax = 2 * abi::kMessageBytesMax;
+    Threads t;
+    constexpr u64 kPages = 700;
+    const abi::CapId memory = t.w.make_memory(kPages);
+    machine().worst = {};
+    REQUIRE(map(t.w.init, t.process.space, memory, kPages, kRead | kWrite, kAt).ok());
+    for (u64 page = 0; page < kPages; ++page) REQUIRE(t.first.store(kAt + page * kPageBytes, page));
+    REQUIRE(protect(t.w.init, t.process.space, kAt, kPages, kRead).ok());
+    REQUIRE(unmap(t.w.init, t.process.space, kAt, kPages).ok());
+    CHECK(machine().worst.entries > 0);
+    CHECK(machine().worst.entries <= kEntriesMax);
+    CHECK(machine().worst.bytes <= kBytesMax);
+
+    // The same where the memory goes from under its mapping, and with the process.
+    REQUIRE(map(t.w.init, t.process.space, memory, kPages, kRead | kWrite, kAt).ok());
+    for (u64 page = 0; page < kPages; ++page) REQUIRE(t.first.store(kAt + page * kPageBytes, page));
+    REQUIRE(t.w.init.call<idl::Process::Kill>(t.process.process).ok());
+    t.w.drain();
+    CHECK(machine().worst.entries <= kEntriesMax);
+    CHECK(machine().worst.bytes <= kBytesMax);
+}
