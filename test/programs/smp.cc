@@ -109,7 +109,7 @@ private:
     template <typename Take>
     void check_taken(std::string_view name, ChildFunction function, Take&& take) {
         u32 stale = 0, unended = 0;
-        for (u32 round = 0; round < kRounds; ++round) {
+        for (u32 round = 0; round < kRounds && stale + unended == 0; ++round) {
             auto prey = make_prey(function, (round + 1) % cpus_);
             if (!prey) return world_.check(name, false, prey.error());
             const bool taken = take(prey->child, prey->target);
