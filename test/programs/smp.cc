@@ -137,8 +137,8 @@ private:
             if (prey->child.state(world_).ended) ++ended;
             give_back(*prey);
         }
-        world_.check("revoked memory is out of reach of every CPU, without a fault [R11]", stale == 0 && ended == 0, stale, " stale, ",
-                     ended, " ended, of ", kRounds);
+        world_.check("revoked memory is out of reach of every CPU, without a fault [R11]", stale == 0 && ended == 0, stale,
+                     " stale, ", ended, " ended, of ", kRounds);
     }
 
     // Killed while it runs on another CPU.
@@ -187,7 +187,8 @@ private:
             if (!child) return world_.check("timers", false, child.error());
             const bool ended = child->wait_for_end(world_, kPatience);
             const TextBuffer<64> name{"timers on CPU ", cpu};
-            world_.check(name.view(), ended && child->state(world_).exit_code == 0, child->state(world_).exit_code, " came early");
+            const u64 early = child->state(world_).exit_code;
+            world_.check(name.view(), ended && early == 0, early, " came early");
             child->release(world_);
         }
     }
