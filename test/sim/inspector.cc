@@ -129,6 +129,8 @@ void Inspector::Census::find_objects(Account& account) {
     for (auto* list : {&account.objects, &account.ending}) {
         for (Object* object = list->front(); object != nullptr; object = list->next(*object)) {
             require(object->account == &account, "an object is listed by an account that does not pay for it");
+            require(object->type > ObjectType::none && object->type <= ObjectType::profile, "an object at ", hex(reinterpret_cast<u64>(object)),
+                    " has type ", static_cast<u32>(object->type));
             objects.push_back(object);
             switch (object->type) {
                 case ObjectType::account: find_objects(static_cast<Account&>(*object)); break;
@@ -513,6 +515,23 @@ std::string Inspector::objects() {
                         text += ", child " + std::to_string(static_cast<int>(n->interface)) + ": " + std::to_string(n->references);
                     }
                 }
+                if (o->type == ObjectType::thread) {
+                    auto& t = static_cast<Thread&>(*o);
+                    text += ", state " + std::to_string(static_cast<int>(t.state)) + ", phase " + std::to_string(t.phase) + ", prepared " +
+                            std::to_string(t.prepared.reserved) + "/" + std::to_string(t.prepared.order) + "/" + std::to_string(t.prepared.charged);
+                } else if (o->type == ObjectType::process) {
+                    auto& p = static_cast<Process&>(*o);
+                    text += ", state " + std::to_string(static_cast<int>(p.state)) + ", " + std::to_string(p.table.frames()) + " table frames";
+                } else if (o->type == ObjectType::memory) {
+                    auto& m = static_cast<Memory&>(*o);
+                    text += ", " + std::to_string(m.charged()) + " frames charged";
+                } else if (o->type == ObjectType::address_space) {
+                    auto& s = static_cast<AddressSpace&>(*o);
+                    for (Region* r = s.regions.first(); r != nullptr; r = s.regions.at_or_above(r->start.value + 1)) {
+                        text += ", mapping " + hex(r->start.value) + "+" + std::to_string(r->pages.value) + " state " +
+                                std::to_string(static_cast<int>(r->state)) + " charged " + std::to_string(r->charged);
+                    }
+                }
                 text += '\n';
                 if (o->type == ObjectType::account) list(static_cast<Account&>(*o), indent + "    ");
             }
@@ -549,7 +568,7 @@ std::vector<Inspector::Range> Inspector::regions(Process& process) {
     std::vector<Range> found;
     if (process.space == nullptr) return found;
     const auto& all = process.space->regions;
-    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) found.emplace_back(r->start.value, r->pages.value);
+    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) found.push_back({r->start.value, r->pages.value, r->access});
     return found;
 }
 

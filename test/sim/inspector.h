@@ -53,7 +53,10 @@ public:
     // --- for programs that draw from what they hold, and for checks of authority ---
     // Slots in use; `none` where the capability is dead.
     std::vector<std::pair<abi::CapId, Interface>> slots(Process& process);
-    using Range = std::pair<u64, u64>;  // address, pages
+    struct Range {
+        u64 start, pages;
+        Access access;
+    };
     std::vector<Range> regions(Process& process);
     std::vector<Range> regions_of_space(Process& process, abi::CapId space);
     bool is_ring(Process& process, u64 address);

@@ -71,6 +71,7 @@ bool run(const Arguments& a, u64 seed, Simulation::Counts& counts) {
             return true;
         } catch (...) {
             step = simulation.steps();
+            if (a.trace) std::fputs(simulation.objects().c_str(), stderr);
             throw;
         }
     } catch (const std::exception& problem) {

@@ -61,8 +61,8 @@ abi::CapId Program::any() {
 u64 Program::some_address(bool inside) {
     const auto regions = inspector_.regions(user_.thread().process());
     if (regions.empty() || !inside) return 0x1'0000 * (1 + random_.below(64));
-    const auto& [start, pages] = random_.pick(regions);
-    return start + random_.below(pages) * kPageBytes + 4 * random_.below(8);
+    const auto& range = random_.pick(regions);
+    return range.start + random_.below(range.pages) * kPageBytes + 4 * random_.below(8);
 }
 
 // --- what happens to submissions ---
@@ -154,8 +154,17 @@ void Program::enter(u32 cpu) {
 }
 
 void Program::touch(u32 cpu) {
-    const u64 address = some_address(random_.percent(97)) & ~u64{7};
-    const AccessKind kind = random_.percent(45) ? AccessKind::write : random_.percent(90) ? AccessKind::read : AccessKind::execute;
+    const auto regions = inspector_.regions(user_.thread().process());
+    if (regions.empty()) return;
+    const auto& range = random_.pick(regions);
+    u64 address = range.start + random_.below(range.pages) * kPageBytes + 8 * random_.below(8);
+    AccessKind kind = random_.percent(50) ? AccessKind::read : AccessKind::write;
+    if (range.access == Access::read_execute && random_.percent(50)) kind = AccessKind::execute;
+    if (range.access != Access::read_write && kind == AccessKind::write) kind = AccessKind::read;
+    if (random_.percent(temper_.hostile_percent) && random_.percent(20)) {
+        address = some_address(random_.percent(50)) & ~u64{7};
+        kind = static_cast<AccessKind>(random_.below(3));
+    }
     last_ = "touches";
     Machine& m = user_.machine();
     Fault fault;
@@ -380,7 +389,7 @@ abi::Submission Program::call_space(abi::CapId id) {
                                                    .address = pages == 512 ? 0x8000'0000 : address, .protection = protection},
                                               {memory.value});
     }
-    auto [start, pages] = random_.pick(regions);
+    auto [start, pages, access] = random_.pick(regions);
     if (random_.percent(5)) pages += 1;
     if (random_.percent(50)) return encode<idl::AddressSpace::Unmap>(id, {.address = start, .bytes = pages * kPageBytes});
     return encode<idl::AddressSpace::Protect>(id, {.address = start, .bytes = pages * kPageBytes,

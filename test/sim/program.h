@@ -63,9 +63,11 @@ private:
     template <typename Method>
     abi::Submission encode(abi::CapId target, const typename Method::Params& params, std::initializer_list<u64> capabilities = {});
     // A piece of the arena that is likely not in use.
-    u32 params_area() { return 256 * (slot_ % 16); }
-    u32 list_area() { return 4096 + 64 * (slot_ % 16); }
-    u32 reply_area() { return 5120 + 256 * (slot_ % 16); }
+    u32 params_area() const { return place(256 * (slot_ % 16), 256); }
+    u32 list_area() const { return place(4096 + 64 * (slot_ % 16), 64); }
+    u32 reply_area() const { return place(5120 + 256 * (slot_ % 16), 256); }
+    // Not every arena is that large.
+    u32 place(u32 offset, u32 bytes) const { return offset % (user_.thread().ring.arena_bytes() - bytes + 8); }
     static constexpr u32 kBuffers = 9216, kBufferBytes = 512;
 
     std::vector<Cap> holdings();

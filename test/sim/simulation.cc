@@ -9,7 +9,6 @@ using namespace kernel;
 namespace {
 
 constexpr u64 kIdleSteps = 4'000;  // without any step of the core: everybody waits for ever
-constexpr u8 kIslands = 2;
 
 World::Options world_options(const Settings& s) {
     return {.machine = {.cpus = s.cpus, .frames = s.frames, .nodes = 400, .objects = 200}};
@@ -19,12 +18,15 @@ World::Options world_options(const Settings& s) {
 
 Simulation::Simulation(Random random, const Settings& settings)
     : settings_{settings}, random_{random}, world_{world_options(settings)} {
-    populate();
+    for (Island& island : islands_) populate(island);
+    supervise();
     world_.machine.after_step = [this](u32 cpu) { after_step(cpu); };
     if (settings.adversary) {
         world_.machine.before_shared_read = [this](void* address, usize bytes) {
             // Messages only: entries and indices are what programs keep account of (the fuzz target `ring` changes those, too).
-            if (bytes == sizeof(u32) || bytes == sizeof(abi::Submission) || !random_.one_in(200)) return;
+            Machine& m = world_.machine;
+            if (m.core_cpu(m.here()).current == &world_.init.thread()) return;
+            if (bytes == 0 || bytes == sizeof(u32) || bytes == sizeof(abi::Submission) || !random_.one_in(200)) return;
             static_cast<std::byte*>(address)[random_.below(bytes)] ^= static_cast<std::byte>(1u << random_.below(8));
         };
     }
@@ -32,31 +34,58 @@ Simulation::Simulation(Random random, const Settings& settings)
 
 Simulation::~Simulation() { world_.machine.after_step = nullptr; }
 
-// Each island: an account, two processes that hold it, themselves, each other and two endpoints from both sides.
-void Simulation::populate() {
+// An account, two processes that hold it, themselves, each other and two endpoints from both sides.
+void Simulation::populate(Island& island) {
     World& w = world_;
-    for (u8 island = 0; island < kIslands; ++island) {
-        const abi::CapId account = w.make_account(settings_.frames / 3, 80, 150);
-        islands_[w.object(account)] = static_cast<u8>(island + 1);
-        Spawned first = w.spawn("first", {.priority = 6, .account = account}), second = w.spawn("second", {.priority = 6, .account = account});
-        std::vector<abi::CapId> shared{account, first.process, first.space, second.process, second.space, second.thread,
-                                       w.clock, w.entropy,      w.platform, w.kernel_log};
-        for (int i = 0; i < 2; ++i) {
-            const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(account, {.name = "e"});
-            const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]), facet = w.make_facet(endpoint.capabilities[0], 3);
-            w.grant(i == 0 ? first : second, receiver);
-            shared.push_back(facet);
-            if (i == 0) shared.push_back(endpoint.capabilities[0]);
-            (void)w.init.release(receiver);
-        }
-        for (const abi::CapId id : shared) {
-            w.grant(first, id);
-            w.grant(second, id);
-        }
+    if (island.account != abi::kNoCapability) {
+        // What its inhabitants have of it was derived: without that, and without ours, it ends.
+        if (!w.init.call<idl::Account::Revoke>(w.account, {.capability = {0}}, {island.account.value}).ok()) throw Violation{"no revoke"};
     }
-    // The first process only watches: it waits for ever, and its table holds what nobody else has.
-    w.init.push(runtime::entry::receive_signals(w.make_notification()));
-    (void)w.init.enter(1, 1);
+    for (const abi::CapId id : island.held) (void)w.init.release(id);
+    w.drain();  // all of it comes back, whatever the others do
+    island = {};
+    island.account = w.make_account(settings_.frames / 3, 80, 150);
+    island.object = w.object(island.account);
+    const World::SpawnOptions options{.priority = 6, .account = island.account, .start = false};
+    const Spawned first = w.spawn("first", options), second = w.spawn("second", options);
+    island.processes = {first.object, second.object};
+    const abi::CapId lent = w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {island.account.value}).capabilities[0];
+    island.held.push_back(lent);
+    std::vector<abi::CapId> shared{lent, first.process, first.space, second.process, second.space, second.thread,
+                                   w.clock,        w.entropy,     w.platform,  w.kernel_log};
+    for (int i = 0; i < 2; ++i) {
+        const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(island.account, {.name = "e"});
+        const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]), facet = w.make_facet(endpoint.capabilities[0], 3);
+        w.grant(i == 0 ? first : second, receiver);
+        shared.push_back(facet);
+        if (i == 0) shared.push_back(endpoint.capabilities[0]);
+        island.held.insert(island.held.end(), {receiver, facet, endpoint.capabilities[0]});
+    }
+    for (const abi::CapId id : shared) {
+        w.grant(first, id);
+        w.grant(second, id);
+    }
+    for (const abi::CapId thread : {first.thread, second.thread}) {
+        (void)w.init.call<idl::Thread::Start>(thread, {.entry = 0x40'0000, .stack = 0x7000'0000}).ok();
+    }
+    island.held.insert(island.held.end(), {first.process, first.space, first.thread, second.process, second.space, second.thread,
+                                           island.account});
+}
+
+bool Simulation::inhabited(const Island& island) {
+    for (Process* process : world_.inspect.processes()) {
+        if (process != world_.init_process && process->thread_count != 0 && island_of(*process) == &island) return true;
+    }
+    return false;
+}
+
+// The first process looks after the islands from time to time; else it sleeps.
+void Simulation::supervise() {
+    for (Island& island : islands_) {
+        if (!inhabited(island) || random_.one_in(400)) populate(island);
+    }
+    while (world_.init.pop()) {}
+    world_.init.begin_enter(0, 1, world_.machine.time.ns + 200'000);
 }
 
 Program& Simulation::program_of(u32 cpu) {
@@ -83,6 +112,7 @@ void Simulation::event() {
         m.advance(n);
         return;
     }
+    if (world_.init.where() == n) return supervise();
     if (m.cpu(n).where == Where::user && m.core_cpu(n).current != nullptr && !m.core_cpu(n).current->ended()) {
         ++counts_.actions;
         Program& program = program_of(n);
@@ -96,6 +126,7 @@ void Simulation::event() {
 void Simulation::run(u64 steps) {
     u64 idle = 0;
     for (u64 before = steps_; steps_ < steps; before = steps_) {
+        if (settings_.until_exhausted && random_.exhausted()) return;
         event();
         idle = steps_ == before ? idle + 1 : 0;
         if (idle > kIdleSteps) return;  // nobody is left
@@ -109,18 +140,21 @@ void Simulation::after_step(u32) {
     check_islands();
 }
 
+const Simulation::Island* Simulation::island_of(const Object& object) const {
+    for (const Account* a = object.type == ObjectType::account ? static_cast<const Account*>(&object) : object.account; a != nullptr;
+         a = a->parent()) {
+        for (const Island& island : islands_) {
+            if (island.object == a) return &island;
+        }
+    }
+    return nullptr;
+}
+
 // What a process reaches belongs to its own island, or is the machine's.
 void Simulation::check_islands() {
-    auto island_of = [&](const Object& object) -> u8 {
-        for (const Account* a = object.type == ObjectType::account ? static_cast<const Account*>(&object) : object.account; a != nullptr;
-             a = a->parent()) {
-            if (const auto found = islands_.find(a); found != islands_.end()) return found->second;
-        }
-        return 0;
-    };
     for (Process* process : world_.inspect.processes()) {
-        if (process == world_.init_process || process->account == nullptr) continue;
-        const u8 own = island_of(*process);
+        if (process == world_.init_process) continue;
+        const Island* own = island_of(*process);
         for (const Object* object : world_.inspect.reach(*process)) {
             if (object->account == nullptr && object->type != ObjectType::account) continue;  // the machine's own
             if (island_of(*object) != own) throw Violation{"a process reaches an object of the other island"};
