@@ -36,6 +36,7 @@ World::World(Environment& environment)
       power{find<idl::Power>(environment, "power")},
       kernel_log{find<idl::KernelLog>(environment, "log")},
       entropy{find<idl::Entropy>(environment, "entropy")},
+      profile{find<idl::Profile>(environment, "profile")},
       log_{environment.caller, kernel_log} {}
 
 bool World::frames_return_to(u64 frames) {
