@@ -1,5 +1,5 @@
-// One hostile thread: bytes in its ring's header, queues and arena, changed while the kernel reads them, next to a server and its
-// other client, who must not notice. The input is a list of moves:
+// One hostile thread: bytes in its ring's header, queues and arena, changed while the kernel reads them, next to a server
+// and its other client, who must not notice. The input is a list of moves:
 //     0 write: offset u16, length u8, bytes     1 entry: 64 bytes of the queue, its capability a slot of the table
 //     2 enter: count, wait                      3 the server answers what it has
 //     4 the bytes that follow are written at the n-th shared read from now: n, offset u16, length, bytes
@@ -52,8 +52,9 @@ struct Scene {
         const abi::CapId account = w.make_account(120, 24, 40);
         hostile = w.spawn("hostile", {.cpu = 2, .account = account});
         const abi::CapId notification = w.make_notification(), memory = w.make_memory(2), own = w.make_endpoint();
-        for (const abi::CapId id : {account, facet, facet, hostile.process, hostile.space, hostile.thread, notification, memory, own,
-                                    w.make_receiver(own), w.make_facet(own, 7), w.clock, w.entropy, w.kernel_log, w.platform}) {
+        for (const abi::CapId id :
+             {account, facet, facet, hostile.process, hostile.space, hostile.thread, notification, memory, own,
+              w.make_receiver(own), w.make_facet(own, 7), w.clock, w.entropy, w.kernel_log, w.platform}) {
             w.grant(hostile, id);
         }
     }
@@ -76,7 +77,8 @@ struct Scene {
     void serve() {
         while (const auto c = server.user.pop()) {
             if (static_cast<abi::CompletionKind>(c->kind) != abi::CompletionKind::call) continue;
-            check(c->length <= 512 && c->offset >= User::kFree && c->offset < User::kFree + 4 * 512, "a call lies in its buffer");
+            check(c->length <= 512 && c->offset >= User::kFree && c->offset < User::kFree + 4 * 512,
+                  "a call lies in its buffer");
             server.user.push(entry::reply(c->token, {{c->offset + u32{sizeof(abi::MessageHeader)}, c->length}, 0, 0}));
             (void)server.user.enter(1);
         }
@@ -191,14 +193,15 @@ std::vector<ByteVector> seeds() {
         ByteWriter bytes;
         for (int i = 0; i < 3; ++i) {
             move(bytes, e);
-            for (const u8 b : {2, 0, 1, 0, 3, 7}) bytes.put(b);
+            for (const int b : {2, 0, 1, 0, 3, 7}) bytes.put(static_cast<u8>(b));
         }
         all.push_back(bytes.take());
     }
     ByteWriter together;
     for (const abi::Submission& e : entries) move(together, e);
-    for (const u8 b : {2, 0, 16, 1, 3, 2, 0, 4, 0, 4, 2, 0, 64, 4, 9, 9, 9, 9, 2, 0, 1, 0, 5, 1, 1, 0, 1, 9, 0, 8, 0, 0, 1, 0, 0, 80, 1})
-        together.put(b);
+    for (const int b :
+         {2, 0, 16, 1, 3, 2, 0, 4, 0, 4, 2, 0, 64, 4, 9, 9, 9, 9, 2, 0, 1, 0, 5, 1, 1, 0, 1, 9, 0, 8, 0, 0, 1, 0, 0, 80, 1})
+        together.put(static_cast<u8>(b));
     all.push_back(together.take());
     return all;
 }

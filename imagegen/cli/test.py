@@ -32,6 +32,7 @@ class _Group:
 _GROUPS = (
     _Group("tidy", "test/tidy/run.py", "checks of the sources against style.md", ("microkernel/kernel.elf",)),
     _Group("host", "test/host/run.py", "unit tests of all pure parts, with sanitizers", ("host-tests", "sim-tests")),
+    _Group("sim", "test/sim/run.py", "random programs on the simulated machine", ("sim-tests",)),
     _Group("fuzz-corpus", "fuzz/run.py", "the seeds and known findings of the fuzz targets", ("fuzz-tests",)),
     _Group("cli", "test/cli/run.py", "./capos itself"),
     _Group("harness", "test/system/selftest/run.py", "the QEMU harness itself, with a fake emulator"),
@@ -117,8 +118,9 @@ def _options(group: _Group, args) -> list[str]:
             options += [f"--{name}", value]
     if args.list:
         options.append("--list")
-    if group.name == "system":
+    if group.name in ("sim", "system"):
         options += ["--tier", args.tier, "--seed", str(args.seed)]
+    if group.name == "system":
         options += ["--cpus", str(args.cpus)] if args.cpus is not None else []
     return options
 

@@ -101,9 +101,12 @@ bool NodeTree::kill_below_step(Node& top, u32& budget) {
     while (top.first_child != nullptr) {
         Node* node = top.first_child;
         while (true) {
-            if (budget == 0) return false;
-            --budget;
-            if (node->alive) kill(*node);
+            // Passing a node that is dead already costs nothing: at most kNodeDepthMax of them lie above the one that counts.
+            if (node->alive) {
+                if (budget == 0) return false;
+                --budget;
+                kill(*node);
+            }
             while (NodeUse* use = node->uses.front()) {
                 if (budget == 0) return false;
                 --budget;
@@ -113,6 +116,8 @@ bool NodeTree::kill_below_step(Node& top, u32& budget) {
             if (node->first_child == nullptr) break;
             node = node->first_child;
         }
+        if (budget == 0) return false;
+        --budget;
         free_node(*node);
     }
     return true;

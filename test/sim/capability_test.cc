@@ -8,7 +8,8 @@ namespace entry = capos::runtime::entry;
 namespace {
 
 // A call that carries `ids` (kMove possible).
-abi::Submission call_with(const User& user, abi::CapId facet, std::initializer_list<u64> ids, u64 user_data, u8 result_slots = 0) {
+abi::Submission call_with(const User& user, abi::CapId facet, std::initializer_list<u64> ids, u64 user_data,
+                          u8 result_slots = 0) {
     abi::Submission call = text_call(user, facet, "caps", user_data, result_slots);
     std::memcpy(user.arena(User::kCapabilities), ids.begin(), ids.size() * sizeof(u64));
     call.capability_count = static_cast<u8>(ids.size());
@@ -81,7 +82,8 @@ TEST_CASE("results beyond the caller's reservation are dropped and the caller se
     REQUIRE(last);
     CHECK(last->status == static_cast<u16>(Status::truncated));
     REQUIRE(last->capability_count == 1);
-    CHECK(p.w.inspect.object(*p.client.object, abi::CapId{p.client.user.message_header(*last).capabilities[0]}) == p.w.object(p.w.clock));
+    CHECK(p.w.inspect.object(*p.client.object, abi::CapId{p.client.user.message_header(*last).capabilities[0]}) ==
+          p.w.object(p.w.clock));
     CHECK(p.w.inspect.node(*p.server.object, b) == nullptr);  // moved away, all the same
     p.w.check();
 }
@@ -150,7 +152,8 @@ TEST_CASE("revoke ends what descends, in all tables, and leaves the capability i
     Pair p;
     const abi::CapId memory = p.w.make_memory(1);
     const auto child = p.w.init.call<idl::Account::Derive>(p.w.account, {.capability = {0}}, {memory.value});
-    const auto grandchild = p.w.init.call<idl::Account::Derive>(p.w.account, {.capability = {0}}, {child.capabilities[0].value});
+    const auto grandchild =
+        p.w.init.call<idl::Account::Derive>(p.w.account, {.capability = {0}}, {child.capabilities[0].value});
     const abi::CapId copy = p.w.grant(p.client, grandchild.capabilities[0]), same = p.w.grant(p.client, memory);
     REQUIRE(p.w.init.call<idl::Account::Revoke>(p.w.account, {.capability = {0}}, {memory.value}).ok());
     CHECK(p.w.inspect.node(*p.client.object, copy) == nullptr);
@@ -172,6 +175,33 @@ TEST_CASE("derivations go sixteen deep") {
     }
     CHECK(w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {last.value}).status == Status::bad_argument);
     w.check();
+}
+
+TEST_CASE("an account that was derived many times over ends like any other") {
+    World w;
+    const auto before = w.inspect.totals();
+    const abi::CapId account = w.make_account(8, 4, 32);
+    std::vector<abi::CapId> held{account};
+    for (int i = 0; i < 16; ++i) {
+        const auto next = w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {held.back().value});
+        REQUIRE(next.ok());
+        held.push_back(next.capabilities[0]);
+    }
+    // Its own account takes it along, from the top of the chain.
+    const abi::CapId outer = w.make_account(64, 8, 64);
+    const auto inner = w.init.call<idl::Account::CreateAccount>(outer, {.frames = 1, .objects = 1, .nodes = 1});
+    abi::CapId last = inner.capabilities[0];
+    for (int i = 0; i < 16; ++i) {
+        last = w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {last.value}).capabilities[0];
+        held.push_back(last);
+    }
+    held.push_back(inner.capabilities[0]);
+    REQUIRE(w.init.release(outer) == Status::ok);
+    w.check();
+    CHECK(w.object(last) == nullptr);
+    for (const abi::CapId id : held) REQUIRE(w.init.release(id) == Status::ok);
+    w.check();
+    CHECK(w.inspect.totals() == before);
 }
 
 // --- promises ---
@@ -267,7 +297,8 @@ TEST_CASE("a call on a promise of a kernel object is carried out by its caller")
     Pair p;
     p.serve();
     const abi::CapId clock = p.w.grant(p.server, p.w.clock);
-    abi::Submission now = entry::pipelined_call({0, 0}, idl::Clock::kInterfaceId, idl::Clock::Now::kOrdinal, {}, {{User::kFree, 512}, 0});
+    abi::Submission now =
+        entry::pipelined_call({0, 0}, idl::Clock::kInterfaceId, idl::Clock::Now::kOrdinal, {}, {{User::kFree, 512}, 0});
     now.user_data = 2;
     submit(p.client.user, entry::fills(text_call(p.client.user, p.facet, "open", 1, 1), 0), now);
     submit(p.server.user, reply_with(p.server.user, p.received().token, {clock.value}));
@@ -287,7 +318,8 @@ TEST_CASE("a thread that waits is woken to carry out a call on a promise") {
     Pair p;
     p.serve();
     const abi::CapId clock = p.w.grant(p.server, p.w.clock);
-    abi::Submission now = entry::pipelined_call({0, 0}, idl::Clock::kInterfaceId, idl::Clock::Now::kOrdinal, {}, {{User::kFree, 512}, 0});
+    abi::Submission now =
+        entry::pipelined_call({0, 0}, idl::Clock::kInterfaceId, idl::Clock::Now::kOrdinal, {}, {{User::kFree, 512}, 0});
     now.user_data = 2;
     p.client.user.push(entry::fills(text_call(p.client.user, p.facet, "open", 1, 1), 0));
     p.client.user.push(now);
@@ -303,8 +335,8 @@ TEST_CASE("a thread that waits is woken to carry out a call on a promise") {
 
 TEST_CASE("an entry linked to one that fails is cancelled, and so on") {
     World w;
-    submit(w.init, entry::linked(entry::tagged(entry::release(abi::CapId{0xbad}), 1)), entry::linked(entry::tagged(entry::nop(), 2)),
-           entry::tagged(entry::nop(), 3), entry::tagged(entry::nop(), 4));
+    submit(w.init, entry::linked(entry::tagged(entry::release(abi::CapId{0xbad}), 1)),
+           entry::linked(entry::tagged(entry::nop(), 2)), entry::tagged(entry::nop(), 3), entry::tagged(entry::nop(), 4));
     expect_done(w.init, 1, Status::bad_capability);
     expect_done(w.init, 2, Status::cancelled);
     expect_done(w.init, 3, Status::cancelled);
@@ -391,7 +423,8 @@ TEST_CASE("supervising a process that has ended does not need two places for one
 TEST_CASE("cancelling a call to oneself in a full queue answers once") {
     World w;
     Spawned s = w.spawn("self", {.cpu = 1, .completions = 4});
-    const abi::CapId endpoint = w.make_endpoint(), receiver = w.grant(s, w.make_receiver(endpoint)), facet = w.grant(s, w.make_facet(endpoint, 1));
+    const abi::CapId endpoint = w.make_endpoint(), receiver = w.grant(s, w.make_receiver(endpoint)),
+                     facet = w.grant(s, w.make_facet(endpoint, 1));
     submit(s.user, receive_entry(receiver), text_call(s.user, facet, "x", 1));
     const auto call = s.user.pop();
     REQUIRE(call);
@@ -409,7 +442,8 @@ TEST_CASE("cancelling a call to oneself in a full queue answers once") {
 TEST_CASE("an answer that cannot give its buffer back says so, even in a full queue") {
     World w;
     Spawned s = w.spawn("self", {.cpu = 1, .completions = 4});
-    const abi::CapId endpoint = w.make_endpoint(), receiver = w.grant(s, w.make_receiver(endpoint)), facet = w.grant(s, w.make_facet(endpoint, 1));
+    const abi::CapId endpoint = w.make_endpoint(), receiver = w.grant(s, w.make_receiver(endpoint)),
+                     facet = w.grant(s, w.make_facet(endpoint, 1));
     submit(s.user, receive_entry(receiver), text_call(s.user, facet, "x", 1));
     const auto call = s.user.pop();
     REQUIRE(call);

@@ -30,8 +30,9 @@ constexpr unsigned kCountShift = 52;
 constexpr u64 kSlotInUse = (u64{1} << abi::CapId::kIndexBits) - 1;
 
 const char* name_of(ObjectType type) {
-    constexpr const char* kNames[] = {"none", "account", "process", "thread", "address space", "memory", "endpoint", "notification",
-                                      "clock", "kernel log", "entropy", "power", "platform info", "profile"};
+    constexpr const char* kNames[] = {"none",    "account",  "process",       "thread", "address space",
+                                      "memory",  "endpoint", "notification",  "clock",  "kernel log",
+                                      "entropy", "power",    "platform info", "profile"};
     return kNames[static_cast<usize>(type)];
 }
 
@@ -129,8 +130,8 @@ void Inspector::Census::find_objects(Account& account) {
     for (auto* list : {&account.objects, &account.ending}) {
         for (Object* object = list->front(); object != nullptr; object = list->next(*object)) {
             require(object->account == &account, "an object is listed by an account that does not pay for it");
-            require(object->type > ObjectType::none && object->type <= ObjectType::profile, "an object at ", hex(reinterpret_cast<u64>(object)),
-                    " has type ", static_cast<u32>(object->type));
+            require(object->type > ObjectType::none && object->type <= ObjectType::profile, "an object at ",
+                    hex(reinterpret_cast<u64>(object)), " has type ", static_cast<u32>(object->type));
             objects.push_back(object);
             switch (object->type) {
                 case ObjectType::account: find_objects(static_cast<Account&>(*object)); break;
@@ -149,12 +150,14 @@ void Inspector::Census::count_tree(Node& node) {
     ++nodes;
     ++charges[node.account].nodes;
     for (Node* child = node.first_child; child != nullptr; child = child->next_sibling) {
-        require(child->parent == &node && *child->sibling_slot == child, "a node's links to its parent and siblings do not agree");
+        require(child->parent == &node && *child->sibling_slot == child,
+                "a node's links to its parent and siblings do not agree");
         require(node.alive || !child->alive || child->account != nullptr, "a living node below a dead one has no account");
         count_tree(*child);
     }
     for (NodeUse* use = node.uses.front(); use != nullptr; use = node.uses.next(*use)) {
-        require(use->through.node == &node && (!node.alive || use->through.generation == node.generation), "a use names another node than it hangs on");
+        require(use->through.node == &node && (!node.alive || use->through.generation == node.generation),
+                "a use names another node than it hangs on");
     }
 }
 
@@ -174,7 +177,8 @@ void Inspector::Census::check_leaf(AddressSpace& space, u64 address, u64 entry, 
     require(!writable || !executable, "the page at ", hex(address), " is writable and executable");
     const Region* region = space.region_at(VirtualAddress{address});
     require(region != nullptr, "the page at ", hex(address), " belongs to no mapping");
-    require(region->state != Region::State::retiring, "the page at ", hex(address), " of a mapping that is unmapped is still entered");
+    require(region->state != Region::State::retiring, "the page at ", hex(address),
+            " of a mapping that is unmapped is still entered");
     require(address + bytes <= region->end().value, "the page at ", hex(address), " is larger than its mapping");
     for (u64 at = address; at < address + bytes; at += kPageBytes) {
         const u64 page = (at - region->start.value) / kPageBytes, frame = (entry & kAddress & ~(bytes - 1)) + (at - address);
@@ -232,8 +236,9 @@ void Inspector::Census::count_slots(Process& process) {
     for (u32 i = 0; i < process.table.frames(); ++i) own(process.table.frame(i), 0, "a capability table");
     charge(process.account, process.table.frames());
     for (u32 i = 0; i < process.table.*member_of(TableFresh{}); ++i) {
-        const auto* slot = reinterpret_cast<const u64*>(machine.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
-                           2 * (i % CapabilityTable::kSlotsPerFrame);
+        const auto* slot =
+            reinterpret_cast<const u64*>(machine.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
+            2 * (i % CapabilityTable::kSlotsPerFrame);
         if ((slot[0] & kSlotInUse) != kSlotInUse) continue;
         if (Node* node = kernel.nodes_.get(static_cast<u32>(slot[1]), static_cast<u32>(slot[1] >> 32))) ++references[node];
     }
@@ -274,7 +279,8 @@ void Inspector::Census::count(Object& object) {
         case ObjectType::endpoint: {
             auto& notices = static_cast<Endpoint&>(object).notices;
             for (Node* facet = notices.front(); facet != nullptr; facet = notices.next(*facet)) {
-                require(facet->notice_pending && facet->references == 0 && facet->parent == nullptr, "a facet with a notice is in use");
+                require(facet->notice_pending && facet->references == 0 && facet->parent == nullptr,
+                        "a facet with a notice is in use");
                 count_tree(*facet);
             }
             [[fallthrough]];
@@ -303,7 +309,8 @@ void Inspector::Census::count(Object& object) {
                 count_region(*r);
                 ++count;
             }
-            require(count == space.region_count, "an address space counts ", space.region_count, " mappings, there are ", count);
+            require(count == space.region_count, "an address space counts ", space.region_count, " mappings, there are ",
+                    count);
             count_tables(space.table.root().value, 3, space, 0);
             break;
         }
@@ -315,11 +322,14 @@ void Inspector::Census::check_accounts() {
     for (const Account* account : accounts) {
         const Counted c = charges[account];
         const Resources used = account->used();
-        require(used.frames == c.frames, "account '", account->name.view(), "' is charged ", used.frames, " frames for ", c.frames);
-        require(used.objects == c.objects, "account '", account->name.view(), "' is charged ", used.objects, " objects for ", c.objects);
+        require(used.frames == c.frames, "account '", account->name.view(), "' is charged ", used.frames, " frames for ",
+                c.frames);
+        require(used.objects == c.objects, "account '", account->name.view(), "' is charged ", used.objects, " objects for ",
+                c.objects);
         require(used.nodes == c.nodes, "account '", account->name.view(), "' is charged ", used.nodes, " nodes for ", c.nodes);
         const Resources limit = account->limit();
-        require(used.frames <= limit.frames && used.objects <= limit.objects && used.nodes <= limit.nodes, "an account is overdrawn");
+        require(used.frames <= limit.frames && used.objects <= limit.objects && used.nodes <= limit.nodes,
+                "an account is overdrawn");
     }
     require(kernel.cells_.used() == cells, "cells in use: ", kernel.cells_.used(), ", objects and mappings: ", cells);
 }
@@ -330,7 +340,8 @@ void Inspector::Census::check_nodes() {
         if (node.alive && !node.object->dead) {
             require(node.references == references[&node], "a node of a ", name_of(node.object->type), " has ", node.references,
                     " references, there are ", references[&node]);
-            require(!node.unused() || node.object->dead, "a node of a ", name_of(node.object->type), " that nobody uses is alive");
+            require(!node.unused() || node.object->dead, "a node of a ", name_of(node.object->type),
+                    " that nobody uses is alive");
         }
         for (Node* child = node.first_child; child != nullptr; child = child->next_sibling) visit(*child);
     };
@@ -341,8 +352,8 @@ void Inspector::Census::check_nodes() {
 
 void Inspector::Census::check_frames() {
     const FrameAllocator& allocator = kernel.frames_;
-    require(allocator.free_frames() + frames.size() == allocator.total_frames(), allocator.free_frames(), " frames are free and ",
-            frames.size(), " are owned, of ", allocator.total_frames());
+    require(allocator.free_frames() + frames.size() == allocator.total_frames(), allocator.free_frames(),
+            " frames are free and ", frames.size(), " are owned, of ", allocator.total_frames());
 }
 
 void Inspector::Census::check_ring(Thread& thread) {
@@ -363,13 +374,14 @@ void Inspector::Census::check_ring(Thread& thread) {
                     "a call and the answer that it fills do not know each other");
         }
         if (p.call_state == CallState::delivered) {
-            require(p.received != nullptr && p.received->in_use && p.received->call == &p, "a delivered call's server does not know it");
+            require(p.received != nullptr && p.received->in_use && p.received->call == &p,
+                    "a delivered call's server does not know it");
         } else {
             require(p.queue_link.linked(), "a call waits nowhere");
         }
     }
-    require(ring.*member_of(RingReserved{}) == used, "a ring reserves ", ring.*member_of(RingReserved{}), " completions for ", used,
-            " records");
+    require(ring.*member_of(RingReserved{}) == used, "a ring reserves ", ring.*member_of(RingReserved{}), " completions for ",
+            used, " records");
     require(ring.cq_tail() - ring.*member_of(RingHead{}) + used <= ring.geometry().cq_entries, "a ring has more than it holds");
     for (Received& r : ring.received()) {
         if (!r.in_use) continue;
@@ -378,7 +390,8 @@ void Inspector::Census::check_ring(Thread& thread) {
         require(r.call == nullptr || (r.call->received == &r && r.call->call_state == CallState::delivered),
                 "a received call's caller does not know it");
     }
-    require(thread.ended() || thread.starved == starved, "a thread counts ", thread.starved, " that starve, there are ", starved);
+    require(thread.ended() || thread.starved == starved, "a thread counts ", thread.starved, " that starve, there are ",
+            starved);
     require(thread.deferred == deferred, "a thread counts ", thread.deferred, " deferred calls, there are ", deferred);
     for (u32 i = 0; i < kBufferGroups; ++i) require(ring.groups[i].users == users[i], "a buffer group miscounts its users");
     for (Answer& answer : ring.answers) {
@@ -406,8 +419,8 @@ void Inspector::Census::check_processes() {
         }
         require(process->thread_count == alive, "a process counts ", process->thread_count, " threads, alive are ", alive);
         if (process->state == Process::State::ended) continue;
-        require(process->table.*member_of(TableReserved{}) == reserved, "a table has ", process->table.*member_of(TableReserved{}),
-                " slots reserved, records ask for ", reserved);
+        require(process->table.*member_of(TableReserved{}) == reserved, "a table has ",
+                process->table.*member_of(TableReserved{}), " slots reserved, records ask for ", reserved);
         require(process->table.used() + reserved <= process->table.capacity(), "a table is overdrawn");
     }
 }
@@ -421,7 +434,8 @@ void Inspector::Census::check_endpoints() {
             require(facet == nullptr || facet->object == endpoint, "a call waits at another endpoint than it was sent to");
         }
         for (Pending* p = endpoint->receivers.front(); p != nullptr; p = endpoint->receivers.next(*p)) {
-            require(p->what == PendingKind::receive && !p->starved && p->source == endpoint, "what receives at an endpoint is no receiver");
+            require(p->what == PendingKind::receive && !p->starved && p->source == endpoint,
+                    "what receives at an endpoint is no receiver");
         }
         // Somebody who could take a call, and one that waits, do not stand beside each other.
         const Pending* receive = endpoint->receivers.front();
@@ -447,19 +461,21 @@ void Inspector::Census::check_scheduler() {
             require(cpu.queues[p].empty() == ((cpu.ready >> p & 1) == 0), "a run queue's bit is wrong");
             for (Thread* t = cpu.queues[p].front(); t != nullptr; t = cpu.queues[p].next(*t)) {
                 ++queued[t];
-                require(t->state == ThreadState::ready && t->cpu == &cpu && t->queued_priority == p, "a queued thread is not ready there");
+                require(t->state == ThreadState::ready && t->cpu == &cpu && t->queued_priority == p,
+                        "a queued thread is not ready there");
                 require(!t->pinned || t->pinned_cpu == &cpu, "a pinned thread is queued elsewhere");
             }
         }
         if (cpu.next != nullptr) ++queued[cpu.next];
         if (cpu.current != nullptr) ++current[cpu.current];
         if (cpu.current != nullptr) {
-            require(cpu.current->state == ThreadState::running || cpu.current->ended(), "a CPU's current thread neither runs nor has ended");
+            require(cpu.current->state == ThreadState::running || cpu.current->ended(),
+                    "a CPU's current thread neither runs nor has ended");
         }
     }
     for (const Thread* t : threads) {
-        require(queued[t] == (t->state == ThreadState::ready ? 1 : 0), "a thread in state ", static_cast<u32>(t->state), " is in ",
-                queued[t], " run queues");
+        require(queued[t] == (t->state == ThreadState::ready ? 1 : 0), "a thread in state ", static_cast<u32>(t->state),
+                " is in ", queued[t], " run queues");
         require(t->state != ThreadState::running || current[t] == 1, "a running thread runs on ", current[t], " CPUs");
         const bool sleeps = t->state == ThreadState::throttled || t->state == ThreadState::faulted ||
                             (t->state == ThreadState::waiting && t->wake_at != kNever);
@@ -467,8 +483,8 @@ void Inspector::Census::check_scheduler() {
                 " among those that sleep");
         // Who has lent its own waits; who works with another's leaves its own alone.
         const bool lent = t->active == &t->own && t->own.user != t;
-        require(t->active->user == t || (lent && t->state == ThreadState::waiting), "a thread in state ", static_cast<u32>(t->state),
-                " uses a scheduling context that somebody else uses");
+        require(t->active->user == t || (lent && t->state == ThreadState::waiting), "a thread in state ",
+                static_cast<u32>(t->state), " uses a scheduling context that somebody else uses");
         require(t->own.user == t || t->own.user->active == &t->own, "a scheduling context's user does not use it");
     }
 }
@@ -480,14 +496,15 @@ void Inspector::Census::check_translations() {
     for (u32 n = 0; n < machine.cpu_count(); ++n) {
         const sim::SimCpu& cpu = machine.cpu(n);
         const u64 root = cpu.loaded_root;
-        require(root == kernel.kernel_table_.root().value || by_root.contains(root), "CPU ", n, " uses page tables that are free");
+        require(root == kernel.kernel_table_.root().value || by_root.contains(root), "CPU ", n,
+                " uses page tables that are free");
         for (const auto& [address, t] : cpu.translations) {
             if (t.global) continue;
             require(t.root == root && by_root.contains(root), "CPU ", n, " remembers ", hex(address), " of other page tables");
             const Region* region = by_root[root]->region_at(VirtualAddress{address});
             require(region != nullptr, "CPU ", n, " remembers ", hex(address), ", which is unmapped");
-            require(shows(*region, (address - region->start.value) / kPageBytes, t.frame), "CPU ", n, " remembers frame ", hex(t.frame),
-                    " at ", hex(address), ", which is not its mapping's any more");
+            require(shows(*region, (address - region->start.value) / kPageBytes, t.frame), "CPU ", n, " remembers frame ",
+                    hex(t.frame), " at ", hex(address), ", which is not its mapping's any more");
             require(!t.writable || region->memory == nullptr || region->writable, "CPU ", n, " can write at ", hex(address),
                     " through what is not writable any more");
         }
@@ -512,16 +529,19 @@ std::string Inspector::objects() {
                 if (o->root != nullptr) {
                     text += ", root: " + std::to_string(o->root->references) + " references";
                     for (Node* n = o->root->first_child; n != nullptr; n = n->next_sibling) {
-                        text += ", child " + std::to_string(static_cast<int>(n->interface)) + ": " + std::to_string(n->references);
+                        text += ", child " + std::to_string(static_cast<int>(n->interface)) + ": " +
+                                std::to_string(n->references);
                     }
                 }
                 if (o->type == ObjectType::thread) {
                     auto& t = static_cast<Thread&>(*o);
-                    text += ", state " + std::to_string(static_cast<int>(t.state)) + ", phase " + std::to_string(t.phase) + ", prepared " +
-                            std::to_string(t.prepared.reserved) + "/" + std::to_string(t.prepared.order) + "/" + std::to_string(t.prepared.charged);
+                    text += ", state " + std::to_string(static_cast<int>(t.state)) + ", phase " + std::to_string(t.phase) +
+                            ", prepared " + std::to_string(t.prepared.reserved) + "/" + std::to_string(t.prepared.order) +
+                            "/" + std::to_string(t.prepared.charged);
                 } else if (o->type == ObjectType::process) {
                     auto& p = static_cast<Process&>(*o);
-                    text += ", state " + std::to_string(static_cast<int>(p.state)) + ", " + std::to_string(p.table.frames()) + " table frames";
+                    text += ", state " + std::to_string(static_cast<int>(p.state)) + ", " + std::to_string(p.table.frames()) +
+                            " table frames";
                 } else if (o->type == ObjectType::memory) {
                     auto& m = static_cast<Memory&>(*o);
                     text += ", " + std::to_string(m.charged()) + " frames charged";
@@ -538,49 +558,28 @@ std::string Inspector::objects() {
         }
     };
     list(machine_.kernel().root_account_, "");
+    for (u32 n = 0; n < machine_.cpu_count(); ++n) {
+        const Thread* current = machine_.core_cpu(n).current;
+        text += "CPU " + std::to_string(n) + ": situation " + std::to_string(static_cast<int>(machine_.cpu(n).where)) + ", last action " +
+                std::to_string(static_cast<int>(machine_.cpu(n).action.kind)) +
+                (current != nullptr ? ", thread in state " + std::to_string(static_cast<int>(current->state)) : ", no thread") + '\n';
+    }
     return text;
-}
-
-Node* Inspector::node(Process& process, abi::CapId id) {
-    const auto found = process.table.lookup(nodes(), id);
-    return found ? *found : nullptr;
-}
-
-Object* Inspector::object(Process& process, abi::CapId id) {
-    Node* found = node(process, id);
-    return found != nullptr ? found->object : nullptr;
 }
 
 std::vector<std::pair<abi::CapId, Interface>> Inspector::slots(Process& process) {
     std::vector<std::pair<abi::CapId, Interface>> found;
     if (process.state == Process::State::ended) return found;
     for (u32 i = 0; i < process.table.*member_of(TableFresh{}); ++i) {
-        const auto* slot = reinterpret_cast<const u64*>(machine_.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
-                           2 * (i % CapabilityTable::kSlotsPerFrame);
+        const auto* slot =
+            reinterpret_cast<const u64*>(machine_.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
+            2 * (i % CapabilityTable::kSlotsPerFrame);
         if ((slot[0] & kSlotInUse) != kSlotInUse) continue;
         const Node* node = nodes().get(static_cast<u32>(slot[1]), static_cast<u32>(slot[1] >> 32));
-        found.emplace_back(abi::CapId::make(i, slot[0] >> abi::CapId::kIndexBits), node != nullptr ? node->interface : Interface::none);
+        found.emplace_back(abi::CapId::make(i, slot[0] >> abi::CapId::kIndexBits),
+                           node != nullptr ? node->interface : Interface::none);
     }
     return found;
-}
-
-std::vector<Inspector::Range> Inspector::regions(Process& process) {
-    std::vector<Range> found;
-    if (process.space == nullptr) return found;
-    const auto& all = process.space->regions;
-    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) found.push_back({r->start.value, r->pages.value, r->access});
-    return found;
-}
-
-std::vector<Inspector::Range> Inspector::regions_of_space(Process& process, abi::CapId id) {
-    const Object* space = object(process, id);
-    if (space == nullptr || space->type != ObjectType::address_space) return {};
-    return regions(*static_cast<const AddressSpace*>(space)->process);
-}
-
-bool Inspector::is_ring(Process& process, u64 address) {
-    const Region* region = process.space != nullptr ? process.space->region_at(VirtualAddress{address}) : nullptr;
-    return region != nullptr && region->ring;
 }
 
 std::vector<Process*> Inspector::processes() {
@@ -589,31 +588,12 @@ std::vector<Process*> Inspector::processes() {
     return c.processes;
 }
 
-std::vector<const Object*> Inspector::reach(Process& process) {
-    std::vector<const Object*> found;
-    for (const auto& [id, interface] : slots(process)) {
-        if (const Object* named = object(process, id)) found.push_back(named);
-    }
-    if (process.space == nullptr) return found;
-    const auto& all = process.space->regions;
-    for (Region* r = all.first(); r != nullptr; r = all.at_or_above(r->start.value + 1)) {
-        if (r->memory != nullptr) found.push_back(r->memory);
-    }
-    return found;
-}
-
-void Inspector::end_everything() {
-    Kernel& k = machine_.kernel();
-    k.boot_process_ = nullptr;  // its end is not to be the machine's
-    for (Object* o = k.root_account_.objects.front(); o != nullptr; o = k.root_account_.objects.next(*o)) k.consequences_.end(*o);
-}
-
 void Inspector::check() {
     Kernel& k = machine_.kernel();
     Census c{machine_, k, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
     c.find_objects(k.root_account_);
-    for (Object* object : {static_cast<Object*>(&k.root_account_), &k.clock_, &k.kernel_log_, &k.entropy_, &k.power_, &k.platform_info_,
-                           &k.profile_}) {
+    for (Object* object : {static_cast<Object*>(&k.root_account_), &k.clock_, &k.kernel_log_, &k.entropy_, &k.power_,
+                           &k.platform_info_, &k.profile_}) {
         c.count_tree(*object->root);
         c.references[object->root] += 1;  // the kernel's own
         if (object != &k.root_account_) c.objects.push_back(object);
