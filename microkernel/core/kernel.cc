@@ -54,6 +54,8 @@ void Kernel::begin(Cpu& cpu, Time now) {
     now_ = now;
     cpu.steps_left = kStepUnits;
     cpu.next_call = nullptr;
+    // Time is charged before anything happens: by the end of the step a lent context may have gone back, or the thread waits.
+    if (cpu.current != nullptr && cpu.current->active->limited()) scheduler_.charge(cpu, now);
 }
 
 Action Kernel::system_call(Cpu& cpu, Time now) {
@@ -177,7 +179,8 @@ void Kernel::leave_current() {
     if (cpu.next_call == nullptr || cpu.next == nullptr || thread.state != ThreadState::waiting) return;
     const Pending* call = cpu.next_call->call;
     if (call == nullptr || call->owner != &thread) return;
-    if (thread.active->limited() || thread.priority() > cpu.next->priority()) Scheduler::lend(thread, *cpu.next, *cpu.next_call);
+    if (thread.active->limited() || thread.priority() > cpu.next->priority())
+        Scheduler::lend(thread, *cpu.next, *cpu.next_call);
 }
 
 // Times that have come: threads that slept, and TIMER entries.
@@ -207,7 +210,8 @@ void Kernel::wake(Thread& thread) {
     Cpu& cpu = *here_;
     scheduler_.stop_sleeping(thread);
     Scheduler::reclaim(thread);
-    if (cpu.current != nullptr && cpu.next == nullptr && !thread.own.limited() && (!thread.pinned || thread.pinned_cpu == &cpu)) {
+    if (cpu.current != nullptr && cpu.next == nullptr && !thread.own.limited() &&
+        (!thread.pinned || thread.pinned_cpu == &cpu)) {
         thread.state = ThreadState::ready;
         thread.cpu = &cpu;
         cpu.next = &thread;
