@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import monitor
 from imagegen.machine import qemu
 from scenario import Case
 
@@ -17,6 +18,8 @@ def command(case: Case, iso: Path, folder: Path, program: str, *, measured: bool
     own.mkdir(exist_ok=True)
     machine = qemu.Machine(iso, case.cpus, case.memory, case.firmware == "uefi", case.iommu)
     words = [program, *qemu.command(machine, own)[1:], *_CONSOLE]
+    if case.monitor:
+        words += monitor.options(own)
     for device in case.devices:
         words += ["-device", device]
     return words + list(MEASURED if measured else ())

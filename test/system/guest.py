@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+from monitor import Monitor, MonitorError
 from scenario import Case
 from transcript import Judge, clean, plain
 
@@ -26,9 +27,10 @@ class Outcome:
 
 
 class Guest:
-    """One emulator process; `command` reads the console from its standard input and writes it to its standard output."""
+    """One emulator process; `command` reads the console from its standard input and writes it to its standard output. The
+    guest's own `folder` is where its monitor is."""
 
-    def __init__(self, case: Case, command: list[str], transcript: Path, stop: threading.Event):
+    def __init__(self, case: Case, command: list[str], transcript: Path, stop: threading.Event, folder: Path | None = None):
         self._case = case
         self._stop = stop  # set from another thread: the whole run is given up
         self._judge = Judge(case)
@@ -37,6 +39,10 @@ class Guest:
         self._lines: list[tuple[float, str]] = []
         self._line = b""
         self._since_typing = ""
+        self._folder = folder
+        self._commands = list(case.monitor)
+        self._monitor: Monitor | None = None
+        self._monitor_failure: str | None = None
 
     def run(self) -> Outcome:
         self._start = time.monotonic()
@@ -56,6 +62,8 @@ class Guest:
         judge, code = self._judge, self._process.poll() if ended else None
         if judge.refused is not None:
             return f"refused line: {judge.refused}"
+        if self._monitor_failure is not None:
+            return self._monitor_failure
         if ended:
             return self._wrong_exit(code) or judge.missing() or judge.miscounted()
         if self._stop.is_set():
@@ -86,7 +94,8 @@ class Guest:
         return False
 
     def _decided(self) -> bool:
-        return self._judge.refused is not None or (self._case.exit == "alive" and self._judge.content)
+        failed = self._judge.refused is not None or self._monitor_failure is not None
+        return failed or (self._case.exit == "alive" and self._judge.content)
 
     def _take(self, data: bytes) -> None:
         *whole, self._line = (self._line + data).split(b"\n")
@@ -111,6 +120,21 @@ class Guest:
         self._log.write(f"{stamp:8.3f} {text}\n")
         self._log.flush()
         self._judge.line(text)
+        if self._commands and self._commands[0][0] in text:
+            self._operate(*self._commands.pop(0)[1:])
+
+    def _operate(self, wait: int, command: str) -> None:
+        """One command to the emulator; its answer is a part of the transcript."""
+        time.sleep(wait)
+        try:
+            if self._monitor is None:
+                self._monitor = Monitor(self._folder)
+            answer = self._monitor.run(command)
+        except MonitorError as error:
+            self._monitor_failure = str(error)
+            return
+        for line in answer:
+            self._record(f"monitor: {line}")
 
     def _wrong_exit(self, code: int) -> str | None:
         wanted, missing = self._case.exit, self._judge.missing()
@@ -128,6 +152,8 @@ class Guest:
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()
+        if self._monitor is not None:
+            self._monitor.close()
         self._process.stdin.close()
         self._process.stdout.close()
 

@@ -74,7 +74,7 @@ class Runner:
         except (ImageError, TargetError) as error:
             return [self._result(case, str(error), time.monotonic() - start)]
         command = emulator.command(case, iso, self._folder, self._options.qemu)
-        outcome = Guest(case, command, self._options.output / f"{case.name}.log", self.stop).run()
+        outcome = Guest(case, command, self._options.output / f"{case.name}.log", self.stop, self._folder / case.name).run()
         checks = [] if case.canary else self._checks(case, outcome)
         if case.canary:
             failure = None if _failed(outcome) else "a scenario that must fail has passed: the harness sees no failures"

@@ -104,6 +104,8 @@ _SCENARIO = _MATRIX | {
     "devices": _list(_text),
     "image": _table(_IMAGE, required=("init",)),
     "script": _list(_table({"after": _text, "type": _text}, required=("after", "type"))),
+    "monitor": _list(_table({"after": _text, "wait": _number(0, 60), "command": _text},
+                            required=("after", "command"))),
     "expect": _list(_text),
     "refuse": _list(_text),
     "exit": _exit,
@@ -114,7 +116,8 @@ _SCENARIO = _MATRIX | {
 _DEFAULTS = {
     "tier": "commit", "cpus": [1], "memory": [512], "firmware": ["bios"], "iommu": [True], "deadline": 120,
     "samples": 1,
-    "requirements": [], "devices": [], "script": [], "expect": [], "refuse": list(DEFAULT_REFUSE), "exit": "alive",
+    "requirements": [], "devices": [], "script": [], "monitor": [], "expect": [], "refuse": list(DEFAULT_REFUSE),
+    "exit": "alive",
     "tests": 0, "canary": False,
 }
 
@@ -145,6 +148,7 @@ class Case:
     devices: tuple[str, ...]
     image: Image
     script: tuple[tuple[str, str], ...]  # (text to wait for, line to type)
+    monitor: tuple[tuple[str, int, str], ...]  # (line to wait for, seconds to let pass then, command to the emulator)
     expect: tuple[str, ...]
     refuse: tuple[str, ...]
     exit: str | int
@@ -202,6 +206,7 @@ def _expand(data: dict) -> list[Case]:
             firmware=firmware, iommu=iommu, deadline=data["deadline"], sample=sample, devices=tuple(data["devices"]),
             image=wiring,
             script=tuple((step["after"], step["type"]) for step in data["script"]),
+            monitor=tuple((step["after"], step.get("wait", 0), step["command"]) for step in data["monitor"]),
             expect=tuple(line.replace("{cpus}", str(cpus)) for line in data["expect"]),
             refuse=tuple(data["refuse"]), exit=data["exit"], tests=data["tests"], canary=data["canary"],
         )

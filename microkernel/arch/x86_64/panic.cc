@@ -26,10 +26,12 @@ constexpr unsigned kFramesMax = 32;
 
 LogLine line() { return log(LogLevel::error, "panic"); }
 
-// `inside` is an address in the function: a return address may be the first one of the next function.
+// `inside` is an address in the function: a return address may be the first one of the next function. Symbols are the kernel's,
+// which ran from lower addresses only until boot.S had made page tables: one of a user gets no name.
 void print_address(const char* what, u64 address, u64 inside) {
     LogLine out = line();
     out << what << VirtualAddress{address};
+    if (inside < kKernelBase) return;
     if (const std::optional<Symbol> symbol = symbol_at(inside)) {
         out << " " << symbol->name << "+" << Hex{address - symbol->address};
     }

@@ -76,6 +76,20 @@ class Harness(unittest.TestCase):
         self.scenario('exit = "off"\nexpect = ["first", "second"]', "say second\nsay first\nexit 33")
         self.assertIn("expected line 2 of 2 is missing: second", self.failure())
 
+    def test_monitor(self):
+        """commands go to the emulator's monitor after their lines, and its answers are a part of the transcript"""
+        steps = 'monitor = [{after = "up", command = "one"}, {after = "answer to one", command = "two"}]'
+        self.scenario(f'{steps}\nexpect = ["up", "monitor: answer to one", "monitor: answer to two"]', "say up")
+        self.passes()
+        self.scenario(f'{steps}\nexpect = ["up", "monitor: answer to two"]', "say down")
+        self.assertIn("expected line 1 of 2 is missing: up", self.failure())
+
+    def test_monitor_gone(self):
+        """a monitor that cannot be reached fails the run, and is named"""
+        self.scenario('monitor = [{after = "up", command = "one"}]\nexpect = ["up"]', "say up")
+        with mock.patch("monitor._SOCKET", "elsewhere"), mock.patch("monitor.options", lambda folder: []):
+            self.assertIn("no connection to the emulator's monitor", self.failure())
+
     def test_deadline(self):
         """a guest that stays silent until its deadline fails, with how to run it again"""
         self.scenario('expect = ["never"]\n[[run]]\ndeadline = 1', "say other")
