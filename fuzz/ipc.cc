@@ -33,7 +33,7 @@ std::vector<ByteVector> seeds() {
         sim::Random random{seed};
         ByteWriter bytes;
         bytes.put(seed);
-        for (int i = 0; i < 4'000; ++i) bytes.put(static_cast<u8>(random.next() >> 32));
+        for (int i = 0; i < 6'000; ++i) bytes.put(static_cast<u8>(random.next() >> 32));
         all.push_back(bytes.take());
     }
     return all;

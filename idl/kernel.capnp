@@ -31,7 +31,8 @@ interface Account @0x9a7b1c3e5d2f4a01 {
   # An empty process: no thread, no memory, a capability table of `slots` entries (rounded up to 256, at most 16384), charged
   # in full now. Errors: quota, bad_argument.
 
-  usage @5 () -> (frames :UInt64, framesLimit :UInt64, objects :UInt32, objectsLimit :UInt32, nodes :UInt32, nodesLimit :UInt32);
+  usage @5 () -> (frames :UInt64, framesLimit :UInt64, objects :UInt32, objectsLimit :UInt32,
+                  nodes :UInt32, nodesLimit :UInt32);
   # What is charged now, carved children included: frames, objects and nodes; and the limits: framesLimit, objectsLimit and
   # nodesLimit. Idempotent.
 
@@ -41,7 +42,8 @@ interface Account @0x9a7b1c3e5d2f4a01 {
 
   revoke @7 (capability :AnyPointer);
   # Ends everything that was derived from this capability: derivations of derivations, mappings, calls not yet received. The
-  # capability itself stays, and so do its copies. A descendant may be usable until this returns; none is afterwards. Idempotent.
+  # capability itself stays, and so do its copies. A descendant may be usable until this returns; none is afterwards.
+  # Idempotent.
 }
 
 interface Process @0x9a7b1c3e5d2f4a02 {
@@ -52,11 +54,12 @@ interface Process @0x9a7b1c3e5d2f4a02 {
   # Copies the capability into this process's table and returns its id there, for the process's start-up message.
   # Errors: quota when the table is full; disconnected when the process has ended.
 
-  createThread @1 (name :Text, priority :UInt8, regionBytes :UInt32, submissionEntries :UInt16, completionEntries :UInt16) -> (thread :Thread, region :UInt64);
+  createThread @1 (name :Text, priority :UInt8, regionBytes :UInt32, submissionEntries :UInt16, completionEntries :UInt16)
+      -> (thread :Thread, region :UInt64);
   # A thread with its ring region, mapped at the address returned; it does not run yet. Zero for regionBytes,
-  # submissionEntries or completionEntries takes the default of idl/abi/ring.h. The priority is at most the maker's own (0..31, 31
-  # runs first). Errors: quota, also when no contiguous block of regionBytes is free; bad_argument; disconnected when the process
-  # has ended; not_permitted for a higher priority.
+  # submissionEntries or completionEntries takes the default of idl/abi/ring.h. The priority is at most the maker's own
+  # (0..31, 31 runs first). Errors: quota, also when no contiguous block of regionBytes is free; bad_argument; disconnected
+  # when the process has ended; not_permitted for a higher priority.
 
   kill @2 ();
   # Ends the process at once, as if by a fault, without a crash record. Returns when everything it held has been given back.
@@ -77,7 +80,8 @@ interface Thread @0x9a7b1c3e5d2f4a03 {
   # One flow of control with its own ring. It belongs to its process and ends with it.
 
   writeArena @0 (offset :UInt32, data :Data);
-  # Before the start only: puts `data` into the thread's arena. Errors: bad_argument when out of range; not_permitted once started.
+  # Before the start only: puts `data` into the thread's arena. Errors: bad_argument when out of range; not_permitted once
+  # started.
 
   start @1 (entry :UInt64, stack :UInt64, argument :UInt64, startOffset :UInt32, startLength :UInt32);
   # Runs the thread: rip = entry, rsp = stack, rdi = argument, rsi = the address of its ring region. startOffset and startLength
@@ -101,10 +105,10 @@ interface Thread @0x9a7b1c3e5d2f4a03 {
   # Errors: bad_argument for a CPU that is not running.
 
   handleFaults @6 (handler :AnyPointer, timeout :UInt64);
-  # From now on a fault of this thread is a call of `handler`, a facet of an endpoint: interface FaultHandler, method 0. It waits
-  # at most `timeout` ns for the answer; then, or when the handler is gone, or receives in the thread's own process, the fault
-  # ends the process. Without a handler argument faults end the process again. Errors: bad_argument for a capability that is not
-  # a facet, or a timeout of 0 or above 60 s.
+  # From now on a fault of this thread is a call of `handler`, a facet of an endpoint: interface FaultHandler, method 0. It
+  # waits at most `timeout` ns for the answer; then, or when the handler is gone, or receives in the thread's own process,
+  # the fault ends the process. Without a handler argument faults end the process again. Errors: bad_argument for a
+  # capability that is not a facet, or a timeout of 0 or above 60 s.
 
   wait @7 ();
   # Returns when the thread has ended and everything it held has been given back. Idempotent.
@@ -239,16 +243,17 @@ interface Profile @0x9a7b1c3e5d2f4a10 {
   # and zero without it.
 
   lock @0 () -> (holds :UInt64, heldTicks :UInt64, worstTicks :UInt64, elapsedTicks :UInt64);
-  # Since the start, or since the last resetLock: how often the CPUs together held the kernel lock (holds), for how many ticks of
-  # the time stamp counter in all (heldTicks), for how many at the worst (worstTicks), and how many have passed (elapsedTicks).
-  # The hold of this very call is not counted. Idempotent.
+  # Since the start, or since the last resetLock: how often the CPUs together held the kernel lock (holds), for how many
+  # ticks of the time stamp counter in all (heldTicks), for how many at the worst (worstTicks), and how many have passed
+  # (elapsedTicks). The hold of this very call is not counted. Idempotent.
 
   resetLock @1 ();
   # Counts from zero again. Idempotent.
 
-  sizes @2 () -> (process :UInt32, thread :UInt32, endpoint :UInt32, memory :UInt32, mapping :UInt32, account :UInt32, node :UInt32, slot :UInt32);
-  # Bytes of kernel memory that each object takes, the node of its first capability included: a process with its address space and
-  # the smallest capability table; a thread with the default ring, which is its block of records and FPU state, its ring region
-  # with its mapping, and a frame in reserve; an endpoint; a memory without its pages and their table; a mapping without page
-  # tables; an account; one more node; one slot of a capability table. Idempotent.
+  sizes @2 () -> (process :UInt32, thread :UInt32, endpoint :UInt32, memory :UInt32, mapping :UInt32, account :UInt32,
+                  node :UInt32, slot :UInt32);
+  # Bytes of kernel memory that each object takes, the node of its first capability included: a process with its address
+  # space and the smallest capability table; a thread with the default ring, which is its block of records and FPU state, its
+  # ring region with its mapping, and a frame in reserve; an endpoint; a memory without its pages and their table; a mapping
+  # without page tables; an account; one more node; one slot of a capability table. Idempotent.
 }

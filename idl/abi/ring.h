@@ -112,7 +112,7 @@ struct Submission {
     u16 method;              // CALL: method ordinal. RETURN with kError: error code
     u8 capability_count;     // CALL, RETURN: entries in the capability list at capabilities_offset
     u8 result_slots;         // CALL: table slots reserved for result capabilities. RECEIVE: slots reserved per buffer
-    u16 group;               // CALL: answer to fill, plus one (0 = none). RECEIVE: buffer group. RETURN with kError: Status kind
+    u16 group;  // CALL: answer to fill, plus one (0 = none). RECEIVE: buffer group. RETURN with kError: Status kind
     u64 capability;          // CapId; CALL with kPipelined: answer + 1 (bits 32..63), result index (bits 0..31);
                              // WAIT, WAKE: user address of the 32-bit word
     u64 interface_id;        // CALL: Cap'n Proto id. RECEIVE: number of buffers. WAIT: expected value
@@ -122,15 +122,15 @@ struct Submission {
     u32 reply_capacity;
     u32 capabilities_offset; // CALL, RETURN: u64[capability_count] in the arena, each a CapId, kMove possible
     u32 reserved;
-    u64 argument;            // RETURN: reply token. TIMER: time in ns. SIGNAL: bits. CANCEL: user data. FINISH: answer. WAKE: count
+    u64 argument;  // RETURN: reply token. TIMER: time in ns. SIGNAL: bits. CANCEL: user data. FINISH: answer. WAKE: count
     u64 user_data;           // comes back in the completion; the kernel does not look at it
 };
 static_assert(sizeof(Submission) == 64 && std::is_trivially_copyable_v<Submission>);
 static_assert(offsetof(Submission, capability) == 8 && offsetof(Submission, params_offset) == 24);
 static_assert(offsetof(Submission, argument) == 48 && offsetof(Submission, user_data) == 56);
 
-// A reply or received message takes the header and the payload, rounded up to a multiple of 8; offered buffers and their offsets
-// are such multiples too. WAIT and WAKE work on 32-bit words, aligned to 4; an untouched word is 0.
+// A reply or received message takes the header and the payload, rounded up to a multiple of 8; offered buffers and their
+// offsets are such multiples too. WAIT and WAKE work on 32-bit words, aligned to 4; an untouched word is 0.
 
 // In a capability list: the capability leaves the sender's table in the step that delivers the message.
 inline constexpr u64 kMove = u64{1} << 63;
@@ -182,18 +182,18 @@ enum class SystemCall : u64 {
     exit = 1,   // rdi = exit code; ends the thread, and with the last thread the process
 };
 
-// Registers instead of the submission queue: one CALL, or one RETURN that gives its buffer back, and then a wait for one completion
-// (rsi = 1). rdi holds one of these instead of a count; the entry's fields are in
+// Registers instead of the submission queue: one CALL, or one RETURN that gives its buffer back, and then a wait for one
+// completion (rsi = 1). rdi holds one of these instead of a count; the entry's fields are in
 //      r8 = capability id, or reply token    r10 = params_offset | params_length << 32      r13 = user data
 //      r9 = interface id                     r12 = reply_offset | reply_capacity << 32      r14 = method
-// Neither may pass capabilities or take any as results, and params_length is at most kRegisterCallBytesMax. It means exactly what
-// the entry would mean in the queue, which is left alone. A thread that waits like this may get its completion in registers:
-// if EnterResult says so, it was not queued, and is in rdi, rsi, rdx and r8, as the four words of a Completion.
+// Neither may pass capabilities or take any as results, and params_length is at most kRegisterCallBytesMax. It means exactly
+// what the entry would mean in the queue, which is left alone. A thread that waits like this may get its completion in
+// registers: if EnterResult says so, it was not queued, and is in rdi, rsi, rdx and r8, as the four words of a Completion.
 inline constexpr u64 kEnterCall = u64{1} << 32;
 inline constexpr u64 kEnterReturn = u64{1} << 33;
 
-// Result of enter: number of entries consumed (bits 0..31; an entry in registers counts), Status (bits 32..47: ok or timed_out),
-// bit 63: the one completion is in registers.
+// Result of enter: number of entries consumed (bits 0..31; an entry in registers counts), Status (bits 32..47: ok or
+// timed_out), bit 63: the one completion is in registers.
 struct EnterResult {
     static constexpr u64 kInRegisters = u64{1} << 63;
     u64 value{};

@@ -1,5 +1,5 @@
-// start.h - the start-up message: what a process is given. It lies in the arena of the first thread's ring region, where the ring
-// header's start_offset and start_length say; there is no other authority and no other input.
+// start.h - the start-up message: what a process is given. It lies in the arena of the first thread's ring region, where the
+// ring header's start_offset and start_length say; there is no other authority and no other input.
 //
 //      StartHeader
 //      StartCapability[capability_count]

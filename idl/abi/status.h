@@ -1,4 +1,5 @@
-// status.h - how an operation ended: the closed set of codes that a completion carries. Part of the ring ABI; values never change.
+// status.h - how an operation ended: the closed set of codes that a completion carries. Part of the ring ABI; values never
+// change.
 //
 // The first five are Cap'n Proto's own kinds of failure (and success), for answers given by a server. The others are transport
 // codes: only the kernel produces them, and each means exactly one thing wherever it appears.

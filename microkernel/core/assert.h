@@ -9,5 +9,7 @@ namespace capos::kernel {
 
 }  // namespace capos::kernel
 
-#define KERNEL_ASSERT(expression) \
-    (__builtin_expect(static_cast<bool>(expression), 1) ? void() : ::capos::kernel::assertion_failed(#expression, __FILE_NAME__, __LINE__))
+#define KERNEL_ASSERT(expression)                       \
+    (__builtin_expect(static_cast<bool>(expression), 1) \
+         ? void()                                       \
+         : ::capos::kernel::assertion_failed(#expression, __FILE_NAME__, __LINE__))

@@ -1,5 +1,5 @@
-// The first process, made by the kernel itself from what the boot loader brought. Everything here is paid by the root account and
-// uses what processes are made of later, too.
+// The first process, made by the kernel itself from what the boot loader brought. Everything here is paid by the root
+// account and uses what processes are made of later, too.
 
 #include "core/kernel.h"
 

@@ -1,5 +1,5 @@
-// Calls, from the caller's entry to its completion; and what can end one in between. A message is copied once, from the arena of
-// the sender to the arena of the receiver, in the step that delivers it.
+// Calls, from the caller's entry to its completion; and what can end one in between. A message is copied once, from the
+// arena of the sender to the arena of the receiver, in the step that delivers it.
 
 #include <algorithm>
 #include <bit>

@@ -225,7 +225,8 @@ Kernel::Outcome Kernel::submit_cancel(Thread& thread, const abi::Submission& ent
 bool Kernel::cancel(Pending& pending, Status status) {
     switch (pending.what) {
         case PendingKind::call:
-            if (pending.call_state == CallState::own && pending.owner->own_calls.front() == &pending) return false;  // has begun
+            if (pending.call_state == CallState::own && pending.owner->own_calls.front() == &pending)
+                return false;  // has begun
             end_call(pending, status);
             return true;
         case PendingKind::receive: end_receive(pending, status); return true;

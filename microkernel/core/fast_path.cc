@@ -1,8 +1,8 @@
-// Calls that hand over directly. When a caller and a server wait for each other, and nothing else has to be looked at, a CALL or
-// RETURN that is alone in its enter switches to the other side in one step: its completion goes into the peer's registers if it
-// waits with a register operation (abi/ring.h, kEnterCall and kEnterReturn), else into its queue. Every condition is checked
-// before any effect; when one does not hold, the entry goes the general way (call.cc), with the same outcome. The simulator and
-// the fuzz target `fastpath` compare the two ways.
+// Calls that hand over directly. When a caller and a server wait for each other, and nothing else has to be looked at, a
+// CALL or RETURN that is alone in its enter switches to the other side in one step: its completion goes into the peer's
+// registers if it waits with a register operation (abi/ring.h, kEnterCall and kEnterReturn), else into its queue. Every
+// condition is checked before any effect; when one does not hold, the entry goes the general way (call.cc), with the same
+// outcome. The simulator and the fuzz target `fastpath` compare the two ways.
 
 #include <bit>
 
@@ -37,8 +37,8 @@ bool waits_for_one(const Thread& thread) {
 // Nothing keeps the thread from returning to its program, or from waiting, at once. Its unread completions; nothing: not so.
 [[gnu::always_inline]] inline std::optional<u32> undisturbed(Thread& thread) {
     const std::optional<u32> unread = thread.ring.unread();
-    if (!unread || thread.state != ThreadState::running || (thread.starved | thread.deferred) != 0 || !thread.own_calls.empty() ||
-        !thread.process().space->lost.empty()) {
+    if (!unread || thread.state != ThreadState::running || (thread.starved | thread.deferred) != 0 ||
+        !thread.own_calls.empty() || !thread.process().space->lost.empty()) {
         return std::nullopt;
     }
     return unread;

@@ -12,7 +12,8 @@ enum ErrorCode : u64 { kPresent = 1 << 0, kWriteAccess = 1 << 1, kUser = 1 << 2,
 
 bool allows(Access access, u64 error_code) {
     if ((error_code & kReserved) != 0) return false;
-    // An access that the processor made as supervisor, for an instruction of the user: SMAP refuses it however often it is tried.
+    // An access that the processor made as supervisor, for an instruction of the user: SMAP refuses it however often it is
+    // tried.
     if ((error_code & (kPresent | kUser)) == kPresent) return false;
     if ((error_code & kWriteAccess) != 0) return access == Access::read_write;
     if ((error_code & kFetch) != 0) return access == Access::read_execute;
@@ -27,7 +28,8 @@ Kernel::Progress Kernel::start_fault(Thread& thread) {
         Region* region = thread.process().space->region_at(VirtualAddress{fault.address});
         if (region != nullptr && allows(region->access, fault.error_code)) {
             switch (region->state) {
-                case Region::State::mapped: return page_fault(thread, *region, (fault.address - region->start.value) / kPageBytes);
+                case Region::State::mapped:
+                    return page_fault(thread, *region, (fault.address - region->start.value) / kPageBytes);
                 case Region::State::losing: do_work(1); return Progress::again;
                 case Region::State::unmapping:
                 case Region::State::retiring: break;
@@ -97,17 +99,20 @@ Kernel::Progress Kernel::prepare_page(Thread& thread, const Region& region, u64 
     return Progress::zero;
 }
 
-// Makes the fault a call. False when there is nobody who could answer: no handler, one that is down, or one in this very process.
+// Makes the fault a call. False when there is nobody who could answer: no handler, one that is down, or one in this very
+// process.
 bool Kernel::call_fault_handler(Thread& thread, u32 cause) {
     Node* facet = thread.fault_facet.get();
     if (facet == nullptr) return false;
     auto& endpoint = static_cast<Endpoint&>(*facet->object);
     if (endpoint.down && endpoint.receiver.get() == nullptr) return false;
-    if (const Pending* receive = endpoint.receivers.front(); receive != nullptr && &receive->owner->process() == &thread.process()) {
+    if (const Pending* receive = endpoint.receivers.front();
+        receive != nullptr && &receive->owner->process() == &thread.process()) {
         return false;
     }
     port::save_extended(thread.context);
-    const idl::FaultHandler::Fault::Params params{.record = {reinterpret_cast<const std::byte*>(&thread.crash), sizeof thread.crash}};
+    const idl::FaultHandler::Fault::Params params{
+        .record = {reinterpret_cast<const std::byte*>(&thread.crash), sizeof thread.crash}};
     thread.crash = record_of(thread, cause, static_cast<u32>(thread.fault.error_code), thread.fault.address);
     static_assert(sizeof thread.fault_message % 8 == 0);
     const usize bytes = params.encode(thread.fault_message);

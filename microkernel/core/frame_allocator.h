@@ -37,8 +37,8 @@ public:
     // Order and address are those of an allocation; anything else is a bug of ours and asserted.
     void free(PhysicalAddress block, unsigned order);
 
-    // Chains of allocated single frames that nobody may look into yet, because a CPU could still write to them: the link lies in
-    // the frame's descriptor. `chain` is the chain's first frame, 0 = empty.
+    // Chains of allocated single frames that nobody may look into yet, because a CPU could still write to them: the link
+    // lies in the frame's descriptor. `chain` is the chain's first frame, 0 = empty.
     void chain_push(PhysicalAddress& chain, PhysicalAddress frame);
     PhysicalAddress chain_pop(PhysicalAddress& chain);
 

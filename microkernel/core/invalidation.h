@@ -9,8 +9,8 @@
 //      free frames and tables, complete the operation
 //
 // A CPU acknowledges in its IPI handler, while it spins for the lock, and when it loads other page tables. An idle CPU runs on
-// the kernel's own tables, so nobody asks it: loading a user's tables again drops all it knew. Frames and tables that went out of
-// use are stamped and freed only when the stamp is reached.
+// the kernel's own tables, so nobody asks it: loading a user's tables again drops all it knew. Frames and tables that went
+// out of use are stamped and freed only when the stamp is reached.
 #pragma once
 
 #include <span>

@@ -7,7 +7,8 @@
 //      action done         ---- lock, proceed     ---->
 //                          <--- Action, unlock ----
 //
-// The machine layer calls one of the four with the lock held and interrupts off, releases the lock, and does what the action says:
+// The machine layer calls one of the four with the lock held and interrupts off, releases the lock, and does what the action
+// says:
 //      run     load the page tables (context->cr3, then tables_loaded), FPU and bases of `context`, and return to it
 //      idle    load the kernel's own tables, wait for an interrupt, then call interrupt
 //      zero    fill the block with zeros, interrupts on, then call proceed
@@ -71,8 +72,8 @@ public:
     Action proceed(Cpu& cpu, Time now) REQUIRES(lock);
 
     // The shortest ways through, which machine layers may try before system_call (fast_path.cc). The first is for an enter that
-    // submits nothing: true when it was done, and the thread goes on. The second hands over to a peer that waits: the context to
-    // go on with, whose page tables are to be loaded. Otherwise nothing has happened.
+    // submits nothing: true when it was done, and the thread goes on. The second hands over to a peer that waits: the
+    // context to go on with, whose page tables are to be loaded. Otherwise nothing has happened.
     bool enter_at_once(Cpu& cpu) REQUIRES(lock);
     UserContext* hand_over_at_once(Cpu& cpu) REQUIRES(lock);
 
@@ -88,7 +89,8 @@ public:
     // Memory over frames that the allocator never had: a boot module. Sealed.
     KernelResult<Memory*> adopt_boot_memory(PhysicalAddress first, PageCount pages) REQUIRES(lock);
     KernelResult<void> map_boot_memory(AddressSpace& space, Memory& memory, VirtualAddress start, Access access) REQUIRES(lock);
-    // Puts a capability to `object` into the process's table: the object's root node, or with `readable` a read-only one of memory.
+    // Puts a capability to `object` into the process's table: the object's root node, or with `readable` a read-only one of
+    // memory.
     KernelResult<abi::CapId> grant_boot(Process& process, Object& object, bool readable = false) REQUIRES(lock);
     void start_boot_thread(Thread& thread, VirtualAddress entry, VirtualAddress stack, u32 start_offset, u32 start_length)
         REQUIRES(lock);
@@ -358,6 +360,7 @@ private:
     PhysicalAddress take_prepared(Thread& thread);
     void drop_prepared(Thread& thread);
     void start(Thread& thread, u64 entry, u64 stack, u64 argument, u32 start_offset, u32 start_length);
+    void look_again(Thread& thread);
     void pin(Thread& thread, Cpu* cpu);
     void end_thread(Thread& thread);
     void end_process(Process& process);

@@ -1,8 +1,9 @@
 // lock.h - the kernel lock: one FIFO ticket lock over all of the core's state.
 //
-// Rank 1, the only lock of the kernel. Interrupt context: taken with interrupts off, always; NMI, #MC, #DF and a panic never take
-// it. It is never held while waiting for hardware or another CPU: whoever spins for it acknowledges invalidations meanwhile, so a
-// holder may rely on acknowledgements to arrive, and never waits for them. clang's analysis checks who needs it (R14).
+// Rank 1, the only lock of the kernel. Interrupt context: taken with interrupts off, always; NMI, #MC, #DF and a panic never
+// take it. It is never held while waiting for hardware or another CPU: whoever spins for it acknowledges invalidations
+// meanwhile, so a holder may rely on acknowledgements to arrive, and never waits for them. clang's analysis checks who needs
+// it (R14).
 #pragma once
 
 #include <atomic>
@@ -28,8 +29,8 @@ public:
         return next_.load(std::memory_order_relaxed) - (serving_.load(std::memory_order_relaxed) & ~kTimed) > kTicket;
     }
 
-    // How long the lock was held, in ticks of the machine (port::ticks); all zero unless time_holds() was called. Guarded by the
-    // lock itself.
+    // How long the lock was held, in ticks of the machine (port::ticks); all zero unless time_holds() was called. Guarded by
+    // the lock itself.
     struct Holds {
         u64 count{};
         u64 ticks{};  // of all holds that are over

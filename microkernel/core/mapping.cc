@@ -1,5 +1,5 @@
-// Regions: how memory comes into an address space, and how it goes. Nothing here can fail half-way (R15): what a mapping may ever
-// need is paid for when it is made, and entering pages takes only what was paid for.
+// Regions: how memory comes into an address space, and how it goes. Nothing here can fail half-way (R15): what a mapping may
+// ever need is paid for when it is made, and entering pages takes only what was paid for.
 
 #include <algorithm>
 

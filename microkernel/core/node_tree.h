@@ -8,8 +8,8 @@
 
 namespace capos::kernel {
 
-// What an operation causes elsewhere and leaves to be carried out in bounded steps afterwards. Everything waits on a link of its
-// own, so that nothing here allocates or fails.
+// What an operation causes elsewhere and leaves to be carried out in bounded steps afterwards. Everything waits on a link of
+// its own, so that nothing here allocates or fails.
 struct Consequences {
     List<Object, &Object::reap_link> dead;              // objects to take down
     List<Object, &Object::attention_link> attention;    // endpoints and notifications that may have something to deliver

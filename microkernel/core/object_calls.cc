@@ -162,7 +162,8 @@ void Kernel::complete_all_deferred(PendingQueue& waiters, Status status) {
     while (Pending* pending = waiters.pop_front()) complete_deferred(*pending, status);
 }
 
-// A cell for a new object, paid for together with its root node and what else it needs. Null when the account has not that much.
+// A cell for a new object, paid for together with its root node and what else it needs. Null when the account has not that
+// much.
 void* Kernel::charge_and_take(Account& account, Resources extra) {
     ++extra.objects;
     ++extra.nodes;

@@ -57,7 +57,8 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
             if (region->state != Region::State::mapped) return push_work();
             if (region->memory != nullptr) {
                 const Node* through = region->through.get();
-                TRY(check_access(*region->memory, through != nullptr ? through->interface : Interface::readable_memory, access));
+                TRY(check_access(*region->memory, through != nullptr ? through->interface : Interface::readable_memory,
+                                 access));
             } else if (access == Access::read_execute) {
                 return fail(Status::not_permitted);
             }
@@ -93,7 +94,8 @@ KernelResult<Region*> Kernel::whole_region(AddressSpace& space, u64 address, u64
 KernelResult<Kernel::Restart> Kernel::map_call(ObjectCall& call, AddressSpace& space) {
     const auto params = TRY(call.decode<idl::AddressSpace::Map>());
     Node* node = TRY(call.argument(params.memory));
-    if (node->interface != Interface::memory && node->interface != Interface::readable_memory) return fail(Status::wrong_interface);
+    if (node->interface != Interface::memory && node->interface != Interface::readable_memory)
+        return fail(Status::wrong_interface);
     auto& memory = static_cast<Memory&>(*node->object);
     const Access access = TRY(access_of(params.protection));
     const u64 size = bytes_of(memory.pages()).value;
@@ -123,7 +125,8 @@ KernelResult<Kernel::Restart> Kernel::call_memory(ObjectCall& call) {
     if (call.entry.interface_id == idl::ReadableMemory::kInterfaceId) {
         if (call.method() != idl::ReadableMemory::Size::kOrdinal) return fail(Status::unimplemented);
         TRY(call.decode<idl::ReadableMemory::Size>());
-        return call.reply(idl::ReadableMemory::Size::Results{.bytes = bytes_of(memory.pages()).value, .sealed = memory.sealed()});
+        return call.reply(
+            idl::ReadableMemory::Size::Results{.bytes = bytes_of(memory.pages()).value, .sealed = memory.sealed()});
     }
     switch (call.method()) {
         case idl::Memory::Seal::kOrdinal:
@@ -169,7 +172,8 @@ KernelResult<Kernel::Restart> Kernel::write_memory(ObjectCall& call, Memory& mem
     for (usize done_bytes = 0; done_bytes < params.data.size();) {
         const u64 at = params.offset + done_bytes;
         const usize count = std::min<usize>(params.data.size() - done_bytes, kPageBytes - at % kPageBytes);
-        std::memcpy(port::direct_map(memory.frame(at / kPageBytes)->address) + at % kPageBytes, params.data.data() + done_bytes, count);
+        std::memcpy(port::direct_map(memory.frame(at / kPageBytes)->address) + at % kPageBytes,
+                    params.data.data() + done_bytes, count);
         done_bytes += count;
     }
     return call.reply(idl::Memory::Write::Results{});

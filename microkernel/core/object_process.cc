@@ -139,6 +139,7 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
             if (queued) scheduler_.remove(thread);
             thread.own.priority = params.priority;
             if (queued) scheduler_.make_ready(thread, *here_, now_);
+            look_again(thread);
             return call.reply(idl::Thread::SetPriority::Results{});
         }
         case idl::Thread::SetBudget::kOrdinal: {
@@ -151,12 +152,14 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
             thread.own.budget = thread.own.left = Duration{params.budget};
             thread.own.period = Duration{params.period};
             thread.own.refill_at = now_ + thread.own.period;
+            look_again(thread);
             if (thread.state == ThreadState::running) thread.cpu->run_since = now_;
             return call.reply(idl::Thread::SetBudget::Results{});
         }
         case idl::Thread::SetCpu::kOrdinal: {
             const auto params = TRY(call.decode<idl::Thread::SetCpu>());
-            if (params.cpu != kAnyCpu && (params.cpu >= cpus_.size() || !cpus_[params.cpu].online)) return fail(Status::bad_argument);
+            if (params.cpu != kAnyCpu && (params.cpu >= cpus_.size() || !cpus_[params.cpu].online))
+                return fail(Status::bad_argument);
             pin(thread, params.cpu == kAnyCpu ? nullptr : &cpus_[params.cpu]);
             return call.reply(idl::Thread::SetCpu::Results{});
         }
@@ -170,7 +173,16 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
     }
 }
 
-// Where a thread is pinned is where it was last, and stays. One that is ready or runs elsewhere moves when it next becomes ready.
+// What the CPU that runs the thread has decided about it holds no more.
+void Kernel::look_again(Thread& thread) {
+    if (thread.state != ThreadState::running) return;
+    thread.cpu->run_since = now_;
+    thread.cpu->timer_stale = true;
+    if (thread.cpu != here_) port::send_ipi(thread.cpu->id);
+}
+
+// Where a thread is pinned is where it was last, and stays. One that is ready or runs elsewhere moves when it next becomes
+// ready.
 void Kernel::pin(Thread& thread, Cpu* cpu) {
     const bool queued = thread.state == ThreadState::ready && thread.run_link.linked();
     if (queued) scheduler_.remove(thread);

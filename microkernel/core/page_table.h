@@ -1,5 +1,5 @@
-// page_table.h - x86-64 four-level page tables (Intel SDM vol. 3A §4.5). Works on simulated memory as on real memory: every entry
-// goes through port::read_entry and port::write_entry, and each single write leaves a state that is either old or new.
+// page_table.h - x86-64 four-level page tables (Intel SDM vol. 3A §4.5). Works on simulated memory as on real memory: every
+// entry goes through port::read_entry and port::write_entry, and each single write leaves a state that is either old or new.
 //
 // Guarded by the kernel lock. An entry that points to a table carries, in bits 52 to 61 which the processor ignores, how many
 // entries of that table are in use; so an empty table is found without scanning it. Tables are never freed here: a table

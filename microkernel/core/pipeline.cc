@@ -1,5 +1,5 @@
-// Promise pipelining: calls on capabilities that an earlier call will return. Each ring has a table of answers; a pipelined call
-// is an ordinary Pending record that waits on one, in the caller's own ring.
+// Promise pipelining: calls on capabilities that an earlier call will return. Each ring has a table of answers; a pipelined
+// call is an ordinary Pending record that waits on one, in the caller's own ring.
 
 #include <algorithm>
 
@@ -22,7 +22,8 @@ Kernel::Outcome Kernel::call_pipelined(Thread& thread, const abi::Submission& en
             if (result >= answer.count) return end_entry(thread, entry, Status::bad_capability);
             const auto node = thread.process().table.lookup(nodes_, answer.results[result]);
             if (!node) return end_entry(thread, entry, node.error());
-            return (*node)->interface == Interface::facet ? call_endpoint(thread, entry, **node) : call_object(thread, entry, **node);
+            return (*node)->interface == Interface::facet ? call_endpoint(thread, entry, **node)
+                                                          : call_object(thread, entry, **node);
         }
         case Answer::State::pending: break;
     }

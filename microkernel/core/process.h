@@ -1,7 +1,7 @@
 // process.h - processes: a capability table, an address space, and threads that share them.
 //
-// A process ends when its last thread ends, when it is killed, or by a fault; it is then taken down in bounded steps (reaper.cc)
-// while its Process object lives on, with exit code and crash record, until the last capability to it goes.
+// A process ends when its last thread ends, when it is killed, or by a fault; it is then taken down in bounded steps
+// (reaper.cc) while its Process object lives on, with exit code and crash record, until the last capability to it goes.
 // Guarded by the kernel lock.
 #pragma once
 

@@ -1,6 +1,6 @@
-// The reaper: takes down what has ended, in pieces of bounded work. It runs in the time of whoever waits for it, on idle CPUs, and
-// for a small share of every other step. Each object remembers where it stands; a piece that has to wait for something lets the
-// next object go first.
+// The reaper: takes down what has ended, in pieces of bounded work. It runs in the time of whoever waits for it, on idle
+// CPUs, and for a small share of every other step. Each object remembers where it stands; a piece that has to wait for
+// something lets the next object go first.
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
 // region.h - Region: one mapping of an address space, and how it goes.
 //
 // A region lies in a pool cell that the account of its space pays for, together with the worst case of its page tables and one
-// scrap frame. It ends by unmap, with its space, or when what it maps goes: then each touched page becomes the scrap frame, so that
-// nobody who had memory taken away from them faults, and the holder gets one `lost` event. Guarded by the kernel lock.
+// scrap frame. It ends by unmap, with its space, or when what it maps goes: then each touched page becomes the scrap frame,
+// so that nobody who had memory taken away from them faults, and the holder gets one `lost` event. Guarded by the kernel lock.
 #pragma once
 
 #include "core/page_table.h"

@@ -1,10 +1,10 @@
-// scheduler.h - which thread runs where, and whose time it uses: fixed priorities, round robin inside one, per-CPU queues, stealing
-// by idle CPUs, scheduling contexts with budgets that are lent along direct hand-offs.
+// scheduler.h - which thread runs where, and whose time it uses: fixed priorities, round robin inside one, per-CPU queues,
+// stealing by idle CPUs, scheduling contexts with budgets that are lent along direct hand-offs.
 //
-// Guarded by the kernel lock. A CPU always runs the highest-priority thread of its own queue; a thread that becomes ready goes to
-// the CPU it ran on last, unless that one is busy with at least its priority and another CPU is idle. An idle CPU takes the
-// best thread that any queue has. The timer of a CPU is set only while it has a deadline or competition: idle and single threads
-// run without ticks.
+// Guarded by the kernel lock. A CPU always runs the highest-priority thread of its own queue; a thread that becomes ready
+// goes to the CPU it ran on last, unless that one is busy with at least its priority and another CPU is idle. An idle CPU
+// takes the best thread that any queue has. The timer of a CPU is set only while it has a deadline or competition: idle and
+// single threads run without ticks.
 #pragma once
 
 #include <span>

@@ -1,5 +1,5 @@
-// table.h - a process's capability table: slots that name nodes. A capability id is (slot index, slot generation), so an id that
-// was released names nothing for ever, even when its slot is in use again.
+// table.h - a process's capability table: slots that name nodes. A capability id is (slot index, slot generation), so an id
+// that was released names nothing for ever, even when its slot is in use again.
 //
 // Guarded by the kernel lock. The slots lie in whole frames that the process's account paid for when it was created; the table
 // never grows, so installing into a reserved slot cannot fail. User-chosen indices are clamped branch-free before use.
@@ -43,6 +43,7 @@ public:
     bool clear_step(u32& cursor, u32 count, NodeTree& nodes);
 
     u32 used() const { return used_; }
+    u32 touched() const { return fresh_; }  // slots that were ever used: those below this index
     u32 capacity() const { return capacity_; }
 
 private:

@@ -1,8 +1,8 @@
 // thread.h - threads: a flow of control, its ring, and its place in the scheduler.
 //
-// A thread lives in a block of frames of its own (see ThreadLayout in lifecycle.cc): the Thread itself, its Pending and Received
-// tables and its FPU state; its ring region is a second block. Both are charged to the account of the process when it is made.
-// Guarded by the kernel lock, except `context`, which the CPU that runs the thread reads and writes.
+// A thread lives in a block of frames of its own (see ThreadLayout in lifecycle.cc): the Thread itself, its Pending and
+// Received tables and its FPU state; its ring region is a second block. Both are charged to the account of the process when
+// it is made. Guarded by the kernel lock, except `context`, which the CPU that runs the thread reads and writes.
 #pragma once
 
 #include "abi/crash.h"

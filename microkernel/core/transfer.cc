@@ -25,8 +25,8 @@ KernelResult<void> Kernel::resolve(Thread& sender, u32 offset, u8 count, Transfe
     return done;
 }
 
-// Installs at most `room` of the capabilities, into slots that were reserved; returns how many, their ids in `installed`. A facet
-// that arrives where its own endpoint is served is named by its badge, and its reserved slot is free again.
+// Installs at most `room` of the capabilities, into slots that were reserved; returns how many, their ids in `installed`. A
+// facet that arrives where its own endpoint is served is named by its badge, and its reserved slot is free again.
 u8 Kernel::install(Transfer& transfer, u8 room, Process& receiver) {
     const u8 count = std::min(transfer.count, room);
     for (u8 i = 0; i < count; ++i) {

@@ -18,7 +18,6 @@ struct Expose {
     template struct Expose<Tag, &member>
 CAPOS_EXPOSE(MemoryRoot, Memory::root_);
 CAPOS_EXPOSE(MemoryLevels, Memory::levels);
-CAPOS_EXPOSE(TableFresh, CapabilityTable::fresh_);
 CAPOS_EXPOSE(TableReserved, CapabilityTable::reserved_);
 CAPOS_EXPOSE(RingReserved, Ring::reserved_);
 CAPOS_EXPOSE(RingHead, Ring::cq_head_);
@@ -235,7 +234,7 @@ void Inspector::Census::count_region(Region& region) {
 void Inspector::Census::count_slots(Process& process) {
     for (u32 i = 0; i < process.table.frames(); ++i) own(process.table.frame(i), 0, "a capability table");
     charge(process.account, process.table.frames());
-    for (u32 i = 0; i < process.table.*member_of(TableFresh{}); ++i) {
+    for (u32 i = 0; i < process.table.touched(); ++i) {
         const auto* slot =
             reinterpret_cast<const u64*>(machine.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
             2 * (i % CapabilityTable::kSlotsPerFrame);
@@ -511,15 +510,6 @@ void Inspector::Census::check_translations() {
     }
 }
 
-NodeTree& Inspector::nodes() { return machine_.kernel().nodes_; }
-bool Inspector::retiring() const { return !machine_.kernel().retiring_.empty(); }
-bool Inspector::at_rest() const { return !machine_.kernel().has_work(); }
-
-Inspector::Totals Inspector::totals() const {
-    Kernel& k = machine_.kernel();
-    return {k.frames_.free_frames(), k.nodes_.used(), k.cells_.used(), k.root_account_.used()};
-}
-
 std::string Inspector::objects() {
     std::string text;
     std::function<void(Account&, std::string)> list = [&](Account& account, const std::string& indent) {
@@ -560,26 +550,13 @@ std::string Inspector::objects() {
     list(machine_.kernel().root_account_, "");
     for (u32 n = 0; n < machine_.cpu_count(); ++n) {
         const Thread* current = machine_.core_cpu(n).current;
-        text += "CPU " + std::to_string(n) + ": situation " + std::to_string(static_cast<int>(machine_.cpu(n).where)) + ", last action " +
-                std::to_string(static_cast<int>(machine_.cpu(n).action.kind)) +
-                (current != nullptr ? ", thread in state " + std::to_string(static_cast<int>(current->state)) : ", no thread") + '\n';
+        text +=
+            "CPU " + std::to_string(n) + ": situation " + std::to_string(static_cast<int>(machine_.cpu(n).where)) +
+            ", last action " + std::to_string(static_cast<int>(machine_.cpu(n).action.kind)) +
+            (current != nullptr ? ", thread in state " + std::to_string(static_cast<int>(current->state)) : ", no thread") +
+            '\n';
     }
     return text;
-}
-
-std::vector<std::pair<abi::CapId, Interface>> Inspector::slots(Process& process) {
-    std::vector<std::pair<abi::CapId, Interface>> found;
-    if (process.state == Process::State::ended) return found;
-    for (u32 i = 0; i < process.table.*member_of(TableFresh{}); ++i) {
-        const auto* slot =
-            reinterpret_cast<const u64*>(machine_.memory(process.table.frame(i / CapabilityTable::kSlotsPerFrame).value)) +
-            2 * (i % CapabilityTable::kSlotsPerFrame);
-        if ((slot[0] & kSlotInUse) != kSlotInUse) continue;
-        const Node* node = nodes().get(static_cast<u32>(slot[1]), static_cast<u32>(slot[1] >> 32));
-        found.emplace_back(abi::CapId::make(i, slot[0] >> abi::CapId::kIndexBits),
-                           node != nullptr ? node->interface : Interface::none);
-    }
-    return found;
 }
 
 std::vector<Process*> Inspector::processes() {

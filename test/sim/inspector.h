@@ -1,4 +1,5 @@
-// inspector.h - looks into the core between two steps: what must hold whatever user programs do. It is the only friend of Kernel.
+// inspector.h - looks into the core between two steps: what must hold whatever user programs do. It is the only friend of
+// Kernel.
 #pragma once
 
 #include <ostream>
@@ -37,8 +38,8 @@ public:
         Resources charged;  // to the root account
         bool operator==(const Totals&) const = default;
         friend std::ostream& operator<<(std::ostream& out, const Totals& t) {
-            return out << t.free_frames << " frames free, " << t.nodes << " nodes, " << t.cells << " cells; charged " << t.charged.frames
-                       << " frames, " << t.charged.objects << " objects, " << t.charged.nodes << " nodes";
+            return out << t.free_frames << " frames free, " << t.nodes << " nodes, " << t.cells << " cells; charged "
+                       << t.charged.frames << " frames, " << t.charged.objects << " objects, " << t.charged.nodes << " nodes";
         }
     };
     Totals totals() const;

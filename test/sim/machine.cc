@@ -94,7 +94,13 @@ void Machine::step(u32 n, Event event, const Fault& fault) {
     k.lock.acquire(cpu);
     Action action{};
     switch (event) {
-        case Event::system_call: action = k.system_call(cpu, time); break;
+        case Event::system_call:
+            if (UserContext* context = shortcuts ? at_once(k, cpu) : nullptr) {
+                action = {.kind = Action::Kind::run, .context = context};
+            } else {
+                action = k.system_call(cpu, time);
+            }
+            break;
         case Event::fault: action = k.fault(cpu, fault, time); break;
         case Event::interrupt: action = k.interrupt(cpu, time); break;
         case Event::proceed: action = k.proceed(cpu, time); break;
@@ -103,6 +109,13 @@ void Machine::step(u32 n, Event event, const Fault& fault) {
     worst = {std::max(worst.entries, work.entries), std::max(worst.bytes, work.bytes)};
     follow(n, action);
     if (after_step) after_step(n);
+}
+
+// What the machine layer tries first, as arch/x86_64 does. Null: nothing has happened.
+UserContext* Machine::at_once(Kernel& kernel, Cpu& cpu) {
+    UserContext& context = cpu.current->context;
+    if ((context.rax | context.rdi) == 0 && kernel.enter_at_once(cpu)) return &context;
+    return kernel.hand_over_at_once(cpu);
 }
 
 void Machine::follow(u32 n, const Action& action) {
@@ -237,7 +250,8 @@ void Machine::pass(Duration duration) {
 void Machine::load_root(u32 n, u64 root) {
     SimCpu& cpu = sim_cpus_[n];
     if (cpu.loaded_root == root) return;
-    const u64 wanted = cpus_[n].flush_wanted.load(std::memory_order_acquire);  // before: a later request is not answered by this
+    const u64 wanted =
+        cpus_[n].flush_wanted.load(std::memory_order_acquire);  // before: a later request is not answered by this
     std::erase_if(cpu.translations, [](const auto& entry) { return !entry.second.global; });
     cpu.loaded_root = root;
     tables_loaded(cpus_[n], PhysicalAddress{root}, wanted);

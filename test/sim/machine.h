@@ -1,6 +1,6 @@
-// machine.h - a simulated machine for the kernel's core: memory, CPUs with translation caches, timers and interrupts between CPUs,
-// and the loop around Kernel that kernel.h describes. Everything that a real machine does by itself is a separate event that the
-// owner of the machine chooses (advance, deliver, acknowledge), so that every order can be tried and repeated.
+// machine.h - a simulated machine for the kernel's core: memory, CPUs with translation caches, timers and interrupts between
+// CPUs, and the loop around Kernel that kernel.h describes. Everything that a real machine does by itself is a separate
+// event that the owner of the machine chooses (advance, deliver, acknowledge), so that every order can be tried and repeated.
 //
 // One Machine exists at a time; the core's ports (ports.cc) act on it. Frames start out as garbage. A CPU is always inside one
 // port-visible situation, Where; `advance` takes it to the next one.
@@ -24,7 +24,8 @@ struct AssertionFailed : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// What one CPU remembers of page tables, by page of 4 KiB. A load of CR3 drops what is not GLOBAL, as processors do without PCID.
+// What one CPU remembers of page tables, by page of 4 KiB. A load of CR3 drops what is not GLOBAL, as processors do without
+// PCID.
 struct Translation {
     u64 frame;  // physical address
     bool writable, executable, user, global;
@@ -114,6 +115,7 @@ public:
     std::string console;
     kernel::LogSettings log;
     bool random_works{true};
+    bool shortcuts{true};  // enter_at_once and hand_over_at_once are tried before system_call
     std::function<void(void* address, usize bytes)> before_shared_read;  // the adversary
     std::function<void(u32 cpu)> after_step;                             // after every step of the core, the lock released
 
@@ -128,6 +130,7 @@ private:
     enum class Event : u8 { system_call, fault, interrupt, proceed };
     void step(u32 cpu, Event event, const kernel::Fault& fault = {});
     void follow(u32 cpu, const kernel::Action& action);
+    static kernel::UserContext* at_once(kernel::Kernel& kernel, kernel::Cpu& cpu) REQUIRES(kernel.lock);
     void take_interrupts(u32 cpu);
 
     u64 base_;

@@ -36,7 +36,8 @@ bool parse(int count, char** words, Arguments& a) {
         bool good = false;
         if (word == "--seeds") {
             const usize dots = value.find("..");
-            good = dots != std::string_view::npos && number(value.substr(0, dots), a.first) && number(value.substr(dots + 2), a.last);
+            good = dots != std::string_view::npos && number(value.substr(0, dots), a.first) &&
+                   number(value.substr(dots + 2), a.last);
         } else if (word == "--seed") {
             good = number(value, a.first);
             a.last = a.first;
@@ -86,7 +87,8 @@ bool run(const Arguments& a, u64 seed, Simulation::Counts& counts) {
 int main(int count, char** words) {
     Arguments arguments;
     if (!parse(count, words, arguments)) {
-        std::fputs("usage: sim --seeds A..B | --seed S  --steps N [--cpus K] [--check-every N] [--until STEP] [--trace]\n", stderr);
+        std::fputs("usage: sim --seeds A..B | --seed S  --steps N [--cpus K] [--check-every N] [--until STEP] [--trace]\n",
+                   stderr);
         return 2;
     }
     u64 failed = 0;

@@ -13,13 +13,15 @@ constexpr u64 kAt = 0x5000'0000;
 
 auto map(const User& user, abi::CapId space, abi::CapId memory, u64 pages, u8 protection, u64 address = 0, u64 offset = 0) {
     return user.call<idl::AddressSpace::Map>(
-        space, {.memory = {0}, .offset = offset, .bytes = pages * kPageBytes, .address = address, .protection = protection}, {memory.value});
+        space, {.memory = {0}, .offset = offset, .bytes = pages * kPageBytes, .address = address, .protection = protection},
+        {memory.value});
 }
 auto unmap(const User& user, abi::CapId space, u64 address, u64 pages) {
     return user.call<idl::AddressSpace::Unmap>(space, {.address = address, .bytes = pages * kPageBytes});
 }
 auto protect(const User& user, abi::CapId space, u64 address, u64 pages, u8 protection) {
-    return user.call<idl::AddressSpace::Protect>(space, {.address = address, .bytes = pages * kPageBytes, .protection = protection});
+    return user.call<idl::AddressSpace::Protect>(space,
+                                                 {.address = address, .bytes = pages * kPageBytes, .protection = protection});
 }
 bool reads(const User& user, u64 address, u64 value) {
     u64 found = 0;
@@ -211,7 +213,8 @@ TEST_CASE("[R12] nothing is mapped writable and executable, nor unsealed memory 
     REQUIRE(w.init.call<idl::Memory::Seal>(sealed).ok());
     CHECK(protect(w.init, w.init_space, writable.fields.address, 1, kRead | kWrite).status == Status::not_permitted);
     CHECK(map(w.init, w.init_space, sealed, 1, kRead | kWrite).status == Status::not_permitted);
-    CHECK(w.init.call<idl::Memory::Write>(sealed, {.offset = 0, .data = std::as_bytes(std::span{"x"})}).status == Status::not_permitted);
+    CHECK(w.init.call<idl::Memory::Write>(sealed, {.offset = 0, .data = std::as_bytes(std::span{"x"})}).status ==
+          Status::not_permitted);
     REQUIRE(protect(w.init, w.init_space, writable.fields.address, 1, kRead | kExecute).ok());
     CHECK(w.init.execute(writable.fields.address));
     w.check();
@@ -223,7 +226,8 @@ TEST_CASE("[R12] sealing waits until no CPU can write any more", "[R12][R11]") {
     REQUIRE(map(t.w.init, t.process.space, memory, 1, kRead | kWrite, kAt).ok());
     REQUIRE(t.first.store(kAt, 1));
     const abi::CapId space = t.w.grant(t.process, t.process.space);
-    t.second.push(t.second.make_call<idl::AddressSpace::Protect>(space, {.address = kAt, .bytes = kPageBytes, .protection = kRead}));
+    t.second.push(
+        t.second.make_call<idl::AddressSpace::Protect>(space, {.address = kAt, .bytes = kPageBytes, .protection = kRead}));
     t.second.begin_enter(1, 1);
     t.w.machine.settle(2);
     CHECK_FALSE(t.second.running());  // CPU 1 has still to forget
@@ -243,7 +247,8 @@ TEST_CASE("a mapping that is unmapped while a protect still waits for other CPUs
     const abi::CapId space = t.w.grant(t.process, t.process.space);
     REQUIRE(map(t.w.init, t.process.space, memory, 1, kRead | kWrite, kAt).ok());
     REQUIRE(t.first.store(kAt, 1));
-    t.second.push(t.second.make_call<idl::AddressSpace::Protect>(space, {.address = kAt, .bytes = kPageBytes, .protection = kRead}));
+    t.second.push(
+        t.second.make_call<idl::AddressSpace::Protect>(space, {.address = kAt, .bytes = kPageBytes, .protection = kRead}));
     t.second.begin_enter(1, 1);
     t.w.machine.settle(2);
     t.w.init.push(t.w.init.make_call<idl::AddressSpace::Unmap>(t.process.space, {.address = kAt, .bytes = kPageBytes}));
@@ -333,7 +338,9 @@ TEST_CASE("exhaustion is an error to the one who asked") {
     for (int i = 0; i < 3; ++i) REQUIRE(w.init.call<idl::Account::CreateNotification>(account).ok());
     CHECK(w.init.call<idl::Account::CreateNotification>(account).status == Status::quota);
     CHECK(w.init.call<idl::Account::CreateAccount>(account, {.frames = 1}).status == Status::quota);
-    CHECK(w.init.call<idl::Account::CreateAccount>(account, {.frames = ~u64{0}, .objects = ~u32{0}, .nodes = ~u32{0}}).status == Status::quota);
+    CHECK(
+        w.init.call<idl::Account::CreateAccount>(account, {.frames = ~u64{0}, .objects = ~u32{0}, .nodes = ~u32{0}}).status ==
+        Status::quota);
     const auto usage = w.init.call<idl::Account::Usage>(account);
     REQUIRE(usage.ok());
     CHECK(usage.fields.objects == 3);
@@ -352,8 +359,8 @@ TEST_CASE("memory is read and written without a mapping, across pages, within it
     const auto read = w.init.call<idl::Memory::Read>(memory, {.offset = kPageBytes, .length = 51});
     REQUIRE(read.ok());
     CHECK(text_of(read.fields.data) == std::string(50, 'x') + '\0');
-    CHECK(w.init.call<idl::Memory::Write>(memory, {.offset = 2 * kPageBytes - 50, .data = std::as_bytes(std::span{text})}).status ==
-          Status::bad_argument);
+    CHECK(w.init.call<idl::Memory::Write>(memory, {.offset = 2 * kPageBytes - 50, .data = std::as_bytes(std::span{text})})
+              .status == Status::bad_argument);
     CHECK(w.init.call<idl::Memory::Read>(memory, {.offset = 2 * kPageBytes + 1, .length = 0}).status == Status::bad_argument);
     CHECK(w.init.call<idl::Memory::Read>(memory, {.offset = ~u64{0}, .length = 1}).status == Status::bad_argument);
     const auto size = w.init.call<idl::ReadableMemory::Size>(memory);

@@ -11,7 +11,8 @@ namespace capos::sim {
 
 struct Pair {
     World w;
-    abi::CapId endpoint = w.make_endpoint(), receiver_of_init = w.make_receiver(endpoint), facet_of_init = w.make_facet(endpoint, 42);
+    abi::CapId endpoint = w.make_endpoint(), receiver_of_init = w.make_receiver(endpoint),
+               facet_of_init = w.make_facet(endpoint, 42);
     Spawned server = w.spawn("server"), client = w.spawn("client");
     abi::CapId receiver = w.grant(server, receiver_of_init), facet = w.grant(client, facet_of_init);
 

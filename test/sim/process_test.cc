@@ -266,8 +266,8 @@ TEST_CASE("an account that ends takes everything along that it pays for") {
     CHECK(w.object(s.process) == nullptr);
     w.check();
     REQUIRE(w.init.call<idl::Process::Kill>(client.process).ok());
-    for (const abi::CapId id : {s.process, s.space, s.thread, client.process, client.space, client.thread, endpoint.capabilities[0],
-                                inner.capabilities[0], memory.capabilities[0]}) {
+    for (const abi::CapId id : {s.process, s.space, s.thread, client.process, client.space, client.thread,
+                                endpoint.capabilities[0], inner.capabilities[0], memory.capabilities[0]}) {
         (void)w.init.release(id);  // some have ended with the account
     }
     w.check();
@@ -306,7 +306,8 @@ struct Handled {
 
     Handled() {
         submit(handler.user, receive_entry(receiver));
-        REQUIRE(w.init.call<idl::Thread::HandleFaults>(victim.thread, {.handler = {0}, .timeout = kTimeout}, {facet.value}).ok());
+        REQUIRE(
+            w.init.call<idl::Thread::HandleFaults>(victim.thread, {.handler = {0}, .timeout = kTimeout}, {facet.value}).ok());
     }
     void answer(u64 token, bool resume) {
         const usize length = idl::FaultHandler::Fault::Results{.resume = resume}.encode({handler.user.arena(0), 256});
@@ -383,7 +384,9 @@ TEST_CASE("a handler that dies, is down, or is the process itself cannot keep a 
             REQUIRE(h.w.init.call<idl::Thread::HandleFaults>(h.victim.thread, {}).ok());
             fault(h.victim.user, 6);
         } else {
-            REQUIRE(h.w.init.call<idl::Thread::HandleFaults>(h.handler.thread, {.handler = {0}, .timeout = 1000}, {h.facet.value}).ok());
+            REQUIRE(
+                h.w.init.call<idl::Thread::HandleFaults>(h.handler.thread, {.handler = {0}, .timeout = 1000}, {h.facet.value})
+                    .ok());
             fault(h.handler.user, 6);
             h.w.drain();
             CHECK(state_of(h.w, h.handler).crashed);

@@ -74,7 +74,8 @@ TEST_CASE("the sizes of objects are the frames that accounts pay, plus cells and
     const u64 with_process = frames_of(w);
     CHECK(sizes.process == (with_process - before) * kPageBytes + kernel::kObjectCellBytes + 2 * sizes.node);
 
-    Spawned spawned{.process = made.capabilities[made.fields.process.value], .space = made.capabilities[made.fields.space.value]};
+    Spawned spawned{.process = made.capabilities[made.fields.process.value],
+                    .space = made.capabilities[made.fields.space.value]};
     abi::CapId id;
     w.add_thread(spawned, id, {.start = false});
     const u64 tables = kernel::PageTable::tables_worst_case(kernel::VirtualAddress{}, kernel::PageCount{4});

@@ -28,7 +28,8 @@ bool is_silent(const abi::Submission& e) {
 }  // namespace
 
 template <typename Method>
-abi::Submission Program::encode(abi::CapId target, const typename Method::Params& params, std::initializer_list<u64> capabilities) {
+abi::Submission Program::encode(abi::CapId target, const typename Method::Params& params,
+                                std::initializer_list<u64> capabilities) {
     const usize length = params.encode({user_.arena(params_area()), 256});
     usize n = 0;
     for (const u64 id : capabilities) std::memcpy(user_.arena(list_area()) + 8 * n++, &id, sizeof id);
@@ -84,7 +85,8 @@ void Program::read_completions(u32 most) {
             case abi::CompletionKind::done: {
                 const auto found = accepted_.find(c->user_data);
                 if (found == accepted_.end()) throw Violation{"a completion for an entry that has completed, or never was"};
-                if (found->second && c->status == 0) throw Violation{"an entry that is silent on success has completed with success"};
+                if (found->second && c->status == 0)
+                    throw Violation{"an entry that is silent on success has completed with success"};
                 accepted_.erase(found);
                 break;
             }
@@ -184,14 +186,20 @@ void Program::misbehave(u32 cpu) {
     Machine& m = user_.machine();
     switch (random_.below(8)) {
         case 0: return system_call(cpu, abi::SystemCall::exit, random_.next(), 0, 0);
-        case 1: return m.fault(cpu, {.vector = static_cast<u8>(random_.below(20)), .error_code = random_.below(32), .address = random_.next()});
-        case 2: return system_call(cpu, static_cast<abi::SystemCall>(random_.next()), random_.next(), random_.next(), random_.next());
+        case 1:
+            return m.fault(
+                cpu,
+                {.vector = static_cast<u8>(random_.below(20)), .error_code = random_.below(32), .address = random_.next()});
+        case 2:
+            return system_call(cpu, static_cast<abi::SystemCall>(random_.next()), random_.next(), random_.next(),
+                               random_.next());
         case 3: user_.header().sq_tail += random_.below32(40); break;
         case 4: user_.header().cq_head += random_.below32(40); break;
         case 5: return system_call(cpu, abi::SystemCall::enter, random_.below(40), random_.below(80), random_.next());
         case 6: return system_call(cpu, abi::SystemCall::exit, 0, 0, 0);
         default:
-            for (int i = 0; i < 16; ++i) user_.region()[random_.below(user_.thread().ring.geometry().region_bytes)] ^= std::byte{1};
+            for (int i = 0; i < 16; ++i)
+                user_.region()[random_.below(user_.thread().ring.geometry().region_bytes)] ^= std::byte{1};
             break;
     }
     // It no longer knows what it has submitted: its account of that is worthless, and so it ends soon.
@@ -213,7 +221,9 @@ abi::Submission Program::draw() {
     if (r < 91) return entry::wait(some_address(true), static_cast<u32>(random_.below(2)));
     if (r < 94) return entry::wake(some_address(true), random_.below(4));
     if (r < 96) return entry::timer(user_.machine().time.ns + random_.below(200'000));
-    if (r < 99) return entry::signal(some(Interface::notification), random_.percent(95) ? 1 + random_.below(1u << 20) : random_.next());
+    if (r < 99)
+        return entry::signal(some(Interface::notification),
+                             random_.percent(95) ? 1 + random_.below(1u << 20) : random_.next());
     return draw_garbage();
 }
 
@@ -238,8 +248,11 @@ abi::Submission Program::draw_call() {
     const runtime::ReplyBuffer reply{{reply_area(), 256}, static_cast<u8>(random_.below(3))};
     abi::Submission e;
     if (random_.percent(25)) {
-        const u64 interface = random_.percent(60) ? 5 : random_.percent(50) ? idl::Clock::kInterfaceId : idl::ReadableMemory::kInterfaceId;
-        e = entry::pipelined_call({static_cast<u8>(random_.below(17)), static_cast<u8>(random_.below(3))}, interface, 0, message, reply);
+        const u64 interface = random_.percent(60)   ? 5
+                              : random_.percent(50) ? idl::Clock::kInterfaceId
+                                                    : idl::ReadableMemory::kInterfaceId;
+        e = entry::pipelined_call({static_cast<u8>(random_.below(17)), static_cast<u8>(random_.below(3))}, interface, 0,
+                                  message, reply);
         if (interface != 5) e.params_length = 0, e.capability_count = 0;
     } else {
         e = entry::call(some(Interface::facet), random_.next(), static_cast<u16>(random_.below(100)), message, reply);
@@ -252,11 +265,12 @@ abi::Submission Program::draw_receive() {
     if (random_.percent(25)) return entry::receive_signals(some(Interface::notification));
     if (random_.percent(25)) return entry::provide(static_cast<u8>(random_.below(3)), static_cast<u8>(random_.below(4)));
     const u8 group = static_cast<u8>(random_.below(3));
-    return entry::receive_calls(some(Interface::receiver), {.group = group,
-                                                            .count = static_cast<u8>(1 + random_.below(3)),
-                                                            .first_offset = kBuffers + 1024u * group,
-                                                            .bytes_each = random_.percent(90) ? 336 : 96 + 8 * random_.below32(30),
-                                                            .slots_each = static_cast<u8>(random_.below(4))});
+    return entry::receive_calls(some(Interface::receiver),
+                                {.group = group,
+                                 .count = static_cast<u8>(1 + random_.below(3)),
+                                 .first_offset = kBuffers + 1024u * group,
+                                 .bytes_each = random_.percent(90) ? 336 : 96 + 8 * random_.below32(30),
+                                 .slots_each = static_cast<u8>(random_.below(4))});
 }
 
 abi::Submission Program::draw_return() {
@@ -319,12 +333,15 @@ abi::Submission Program::call_account(abi::CapId id) {
         case 3:
         case 4: return encode<idl::Account::CreateEndpoint>(id, {.name = "e"});
         case 5: return encode<idl::Account::CreateNotification>(id, {});
-        case 6: return encode<idl::Account::CreateProcess>(id, {.slots = random_.percent(95) ? 1 : random_.below32(20'000), .name = "p"});
+        case 6:
+            return encode<idl::Account::CreateProcess>(
+                id, {.slots = random_.percent(95) ? 1 : random_.below32(20'000), .name = "p"});
         case 7: return encode<idl::Account::Usage>(id, {});
         case 8:
         case 9: return encode<idl::Account::Derive>(id, {.capability = {0}}, {any().value});
         default:
-            if (!random_.percent(temper_.destroy_percent * 2)) return encode<idl::Account::Derive>(id, {.capability = {0}}, {any().value});
+            if (!random_.percent(temper_.destroy_percent * 2))
+                return encode<idl::Account::Derive>(id, {.capability = {0}}, {any().value});
             return encode<idl::Account::Revoke>(id, {.capability = {0}}, {any().value});
     }
 }
@@ -338,11 +355,12 @@ abi::Submission Program::call_process(abi::CapId id) {
         case 4:
         case 5: {
             const bool plain = random_.percent(80);
-            return encode<idl::Process::CreateThread>(id, {.name = "t",
-                                                           .priority = static_cast<u8>(random_.below(12)),
-                                                           .region_bytes = plain ? 16'384 : 4096u << random_.below(5),
-                                                           .submission_entries = static_cast<u16>(plain ? 0 : 1u << random_.below(6)),
-                                                           .completion_entries = static_cast<u16>(plain ? 0 : 1u << random_.below(6))});
+            return encode<idl::Process::CreateThread>(
+                id, {.name = "t",
+                     .priority = static_cast<u8>(random_.below(12)),
+                     .region_bytes = plain ? 16'384 : 4096u << random_.below(5),
+                     .submission_entries = static_cast<u16>(plain ? 0 : 1u << random_.below(6)),
+                     .completion_entries = static_cast<u16>(plain ? 0 : 1u << random_.below(6))});
         }
         case 6:
             if (!random_.percent(temper_.destroy_percent)) return encode<idl::Process::State>(id, {});
@@ -370,11 +388,13 @@ abi::Submission Program::call_thread(abi::CapId id) {
         case 5: return encode<idl::Thread::SetPriority>(id, {.priority = static_cast<u8>(random_.below(14))});
         case 6:
             if (random_.percent(50)) return encode<idl::Thread::SetBudget>(id, {});
-            return encode<idl::Thread::SetBudget>(id, {.budget = 1'000 + random_.below(150'000), .period = 90'000 + random_.below(200'000)});
+            return encode<idl::Thread::SetBudget>(
+                id, {.budget = 1'000 + random_.below(150'000), .period = 90'000 + random_.below(200'000)});
         case 7: return encode<idl::Thread::SetCpu>(id, {.cpu = random_.percent(50) ? ~0u : random_.below32(5)});
         default:
             if (random_.percent(30)) return encode<idl::Thread::HandleFaults>(id, {});
-            return encode<idl::Thread::HandleFaults>(id, {.handler = {0}, .timeout = 1 + random_.below(100'000)}, {some(Interface::facet).value});
+            return encode<idl::Thread::HandleFaults>(id, {.handler = {0}, .timeout = 1 + random_.below(100'000)},
+                                                     {some(Interface::facet).value});
     }
 }
 
@@ -385,15 +405,21 @@ abi::Submission Program::call_space(abi::CapId id) {
         const u64 address = random_.percent(60) ? 0 : 0x5000'0000 + kPageBytes * random_.below(64);
         const u8 protection = random_.percent(85) ? (random_.percent(60) ? 3 : 1) : static_cast<u8>(random_.below(9));
         const u64 pages = random_.percent(95) ? 1 + random_.below(8) : 512;
-        return encode<idl::AddressSpace::Map>(id, {.memory = {0}, .offset = kPageBytes * random_.below(2), .bytes = kPageBytes * pages,
-                                                   .address = pages == 512 ? 0x8000'0000 : address, .protection = protection},
+        return encode<idl::AddressSpace::Map>(id,
+                                              {.memory = {0},
+                                               .offset = kPageBytes * random_.below(2),
+                                               .bytes = kPageBytes * pages,
+                                               .address = pages == 512 ? 0x8000'0000 : address,
+                                               .protection = protection},
                                               {memory.value});
     }
     auto [start, pages, access] = random_.pick(regions);
     if (random_.percent(5)) pages += 1;
     if (random_.percent(50)) return encode<idl::AddressSpace::Unmap>(id, {.address = start, .bytes = pages * kPageBytes});
-    return encode<idl::AddressSpace::Protect>(id, {.address = start, .bytes = pages * kPageBytes,
-                                                   .protection = static_cast<u8>(random_.percent(90) ? 1 + 2 * random_.below(3) : 7)});
+    return encode<idl::AddressSpace::Protect>(
+        id, {.address = start,
+             .bytes = pages * kPageBytes,
+             .protection = static_cast<u8>(random_.percent(90) ? 1 + 2 * random_.below(3) : 7)});
 }
 
 abi::Submission Program::call_memory(abi::CapId id, bool readable) {
@@ -406,7 +432,9 @@ abi::Submission Program::call_memory(abi::CapId id, bool readable) {
         case 2: return encode<idl::Memory::Readable>(id, {});
         case 3:
         case 4: return encode<idl::Memory::Read>(id, {.offset = random_.below(9 * kPageBytes), .length = random_.below32(150)});
-        default: return encode<idl::Memory::Write>(id, {.offset = random_.below(9 * kPageBytes), .data = std::span{data}.first(random_.below(100))});
+        default:
+            return encode<idl::Memory::Write>(
+                id, {.offset = random_.below(9 * kPageBytes), .data = std::span{data}.first(random_.below(100))});
     }
 }
 

@@ -61,7 +61,8 @@ private:
     abi::Submission call_endpoint(abi::CapId id);
 
     template <typename Method>
-    abi::Submission encode(abi::CapId target, const typename Method::Params& params, std::initializer_list<u64> capabilities = {});
+    abi::Submission encode(abi::CapId target, const typename Method::Params& params,
+                           std::initializer_list<u64> capabilities = {});
     // A piece of the arena that is likely not in use.
     u32 params_area() const { return place(256 * (slot_ % 16), 256); }
     u32 list_area() const { return place(4096 + 64 * (slot_ % 16), 64); }

@@ -1,5 +1,5 @@
-// random.h - the one source of chance in a simulation: the same seed gives the same run. Or a fuzzer's bytes, first; when they are
-// used up the numbers go on from a seed, so that every input is a whole run.
+// random.h - the one source of chance in a simulation: the same seed gives the same run. Or a fuzzer's bytes, first; when
+// they are used up the numbers go on from a seed, so that every input is a whole run.
 #pragma once
 
 #include <cstddef>
@@ -16,12 +16,9 @@ public:
 
     u64 next() {
         if (!input_.empty()) {
-            u64 value = 0;  // two bytes make a choice: small inputs say much
-            for (int i = 0; i < 2 && !input_.empty(); ++i) {
-                value = value << 8 | static_cast<u64>(input_.front());
-                input_ = input_.subspan(1);
-            }
-            return value * 0x0001'0001'0001'0001;
+            const u64 value = static_cast<u64>(input_.front());  // one byte makes a choice: small inputs say much
+            input_ = input_.subspan(1);
+            return value * 0x0101'0101'0101'0101;
         }
         u64 x = state_ += 0x9e37'79b9'7f4a'7c15;  // splitmix64
         x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9;

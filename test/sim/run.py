@@ -28,7 +28,8 @@ def run_seeds(program: Path, cpus: int, first: int, tier: str) -> Result:
     name = f"{_KIND}: random programs on {cpus} CPUs keep every invariant [R11][R15][R17][R33]"
     command = [program, "--seeds", f"{first}..{first + seeds - 1}", "--steps", steps, "--cpus", cpus, "--check-every", every]
     start = time.monotonic()
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, errors="replace", timeout=_SECONDS_MAX,
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, errors="replace",
+                          timeout=_SECONDS_MAX,
                           check=False)
     result = Result(name, _KIND, "passed" if done.returncode == 0 else "failed", time.monotonic() - start, list(_REQUIREMENTS))
     if done.returncode != 0:
@@ -45,7 +46,8 @@ def main() -> int:
     try:
         program = None if options.list else Targets(options.build).file(_PROGRAM)
         for cpus in _CPUS:
-            listed = Result(f"{_KIND}: random programs on {cpus} CPUs keep every invariant [R11][R15][R17][R33]", _KIND, "listed",
+            listed = Result(f"{_KIND}: random programs on {cpus} CPUs keep every invariant [R11][R15][R17][R33]", _KIND,
+                            "listed",
                             requirements=list(_REQUIREMENTS))
             if not results.selected(listed.name, _REQUIREMENTS, options):
                 continue

@@ -12,7 +12,8 @@ namespace {
 // Server and client on one CPU, the server already waiting for a call.
 struct Together {
     World w;
-    abi::CapId endpoint = w.make_endpoint(), receiver_of_init = w.make_receiver(endpoint), facet_of_init = w.make_facet(endpoint, 1);
+    abi::CapId endpoint = w.make_endpoint(), receiver_of_init = w.make_receiver(endpoint),
+               facet_of_init = w.make_facet(endpoint, 1);
     Spawned server, client;
     abi::CapId facet;
 
@@ -227,7 +228,8 @@ TEST_CASE("a signal collects bits until somebody takes them, and wakes who waits
     submit(w.init, entry::signal(notification, 8));
     REQUIRE(s.user.running());
     expect_event(s.user, abi::CompletionKind::signal, 8);
-    submit(w.init, entry::tagged(entry::signal(notification, 0), 1), entry::tagged(entry::signal(notification, u64{1} << 63), 2));
+    submit(w.init, entry::tagged(entry::signal(notification, 0), 1),
+           entry::tagged(entry::signal(notification, u64{1} << 63), 2));
     expect_done(w.init, 1, Status::bad_argument);
     expect_done(w.init, 2, Status::bad_argument);
     submit(s.user, entry::tagged(entry::cancel(1), 3));

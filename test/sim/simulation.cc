@@ -39,7 +39,8 @@ void Simulation::populate(Island& island) {
     World& w = world_;
     if (island.account != abi::kNoCapability) {
         // What its inhabitants have of it was derived: without that, and without ours, it ends.
-        if (!w.init.call<idl::Account::Revoke>(w.account, {.capability = {0}}, {island.account.value}).ok()) throw Violation{"no revoke"};
+        if (!w.init.call<idl::Account::Revoke>(w.account, {.capability = {0}}, {island.account.value}).ok())
+            throw Violation{"no revoke"};
     }
     for (const abi::CapId id : island.held) (void)w.init.release(id);
     w.drain();  // all of it comes back, whatever the others do
@@ -49,18 +50,24 @@ void Simulation::populate(Island& island) {
     const World::SpawnOptions options{.priority = 6, .account = island.account, .start = false};
     const Spawned first = w.spawn("first", options), second = w.spawn("second", options);
     island.processes = {first.object, second.object};
-    const abi::CapId lent = w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {island.account.value}).capabilities[0];
+    const abi::CapId lent =
+        w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {island.account.value}).capabilities[0];
     island.held.push_back(lent);
     std::vector<abi::CapId> shared{lent, first.process, first.space, second.process, second.space, second.thread,
                                    w.clock,        w.entropy,     w.platform,  w.kernel_log};
     for (int i = 0; i < 2; ++i) {
         const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(island.account, {.name = "e"});
-        const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]), facet = w.make_facet(endpoint.capabilities[0], 3);
+        const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]),
+                         facet = w.make_facet(endpoint.capabilities[0], 3);
         w.grant(i == 0 ? first : second, receiver);
         shared.push_back(facet);
         if (i == 0) shared.push_back(endpoint.capabilities[0]);
         island.held.insert(island.held.end(), {receiver, facet, endpoint.capabilities[0]});
     }
+    const auto memory = w.init.call<idl::Account::CreateMemory>(island.account, {.bytes = 6 * kPageBytes});
+    const auto notification = w.init.call<idl::Account::CreateNotification>(island.account);
+    shared.insert(shared.end(), {memory.capabilities[0], notification.capabilities[0]});
+    island.held.insert(island.held.end(), {memory.capabilities[0], notification.capabilities[0]});
     for (const abi::CapId id : shared) {
         w.grant(first, id);
         w.grant(second, id);
@@ -68,8 +75,8 @@ void Simulation::populate(Island& island) {
     for (const abi::CapId thread : {first.thread, second.thread}) {
         (void)w.init.call<idl::Thread::Start>(thread, {.entry = 0x40'0000, .stack = 0x7000'0000}).ok();
     }
-    island.held.insert(island.held.end(), {first.process, first.space, first.thread, second.process, second.space, second.thread,
-                                           island.account});
+    island.held.insert(island.held.end(), {first.process, first.space, first.thread, second.process, second.space,
+                                           second.thread, island.account});
 }
 
 bool Simulation::inhabited(const Island& island) {
@@ -96,7 +103,8 @@ Program& Simulation::program_of(u32 cpu) {
     context.rbx = next_program_++;
     ++counts_.programs;
     Thread* thread = world_.machine.core_cpu(cpu).current;
-    return *(programs_[context.rbx] = std::make_unique<Program>(User{world_.machine, *thread}, world_.inspect, random_, settings_.temper));
+    return *(programs_[context.rbx] =
+                 std::make_unique<Program>(User{world_.machine, *thread}, world_.inspect, random_, settings_.temper));
 }
 
 void Simulation::trace(u32 cpu, const char* what) {
@@ -116,6 +124,7 @@ void Simulation::event() {
     if (m.cpu(n).where == Where::user && m.core_cpu(n).current != nullptr && !m.core_cpu(n).current->ended()) {
         ++counts_.actions;
         Program& program = program_of(n);
+        m.shortcuts = random_.percent(80);
         program.act(n);
         if (settings_.trace) trace(n, program.last().c_str());
         return;
@@ -141,8 +150,8 @@ void Simulation::after_step(u32) {
 }
 
 const Simulation::Island* Simulation::island_of(const Object& object) const {
-    for (const Account* a = object.type == ObjectType::account ? static_cast<const Account*>(&object) : object.account; a != nullptr;
-         a = a->parent()) {
+    for (const Account* a = object.type == ObjectType::account ? static_cast<const Account*>(&object) : object.account;
+         a != nullptr; a = a->parent()) {
         for (const Island& island : islands_) {
             if (island.object == a) return &island;
         }
@@ -175,7 +184,8 @@ void Simulation::finish() {
     }
     m.settle();
     world_.inspect.check();
-    if (!world_.inspect.at_rest()) throw Violation{"work is left at the end that nobody can finish:\n" + world_.inspect.objects()};
+    if (!world_.inspect.at_rest())
+        throw Violation{"work is left at the end that nobody can finish:\n" + world_.inspect.objects()};
     const Inspector::Totals totals = world_.inspect.totals();
     if (totals.cells != 0 || totals.charged.frames != 0 || totals.free_frames != m.kernel().frames().total_frames()) {
         throw Violation{"not everything came back at the end:\n" + world_.inspect.objects()};

@@ -1,8 +1,8 @@
-// simulation.h - many random programs on one simulated machine. A run is a seed and a number of steps, and nothing else: the same
-// pair does the same again, to the last event.
+// simulation.h - many random programs on one simulated machine. A run is a seed and a number of steps, and nothing else: the
+// same pair does the same again, to the last event.
 //
-// Processes live on two islands (accounts) that share nothing but the machine's own objects. What a process on one island reaches must never
-// be of the other one: that is the reference model of authority.
+// Processes live on two islands (accounts) that share nothing but the machine's own objects. What a process on one island
+// reaches must never be of the other one: that is the reference model of authority.
 #pragma once
 
 #include <memory>

@@ -50,7 +50,9 @@ public:
     const abi::MessageHeader& message_header(const abi::Completion& c) const {
         return *reinterpret_cast<const abi::MessageHeader*>(arena(c.offset));
     }
-    std::span<std::byte> payload(const abi::Completion& c) const { return {arena(c.offset) + sizeof(abi::MessageHeader), c.length}; }
+    std::span<std::byte> payload(const abi::Completion& c) const {
+        return {arena(c.offset) + sizeof(abi::MessageHeader), c.length};
+    }
     void write(u32 offset, std::string_view text) const { std::memcpy(arena(offset), text.data(), text.size()); }
 
     // --- running ---
@@ -87,7 +89,9 @@ public:
     }
     template <typename Method>
     Reply<typename Method::Results> reply_of(const abi::Completion& c) const {
-        Reply<typename Method::Results> reply{.status = static_cast<Status>(c.status), .code = c.method, .count = c.capability_count};
+        Reply<typename Method::Results> reply{.status = static_cast<Status>(c.status),
+                                              .code = c.method,
+                                              .count = c.capability_count};
         for (u8 i = 0; i < c.capability_count; ++i) reply.capabilities[i] = abi::CapId{message_header(c).capabilities[i]};
         if (reply.ok()) {
             if (const auto results = Method::Results::decode(payload(c), c.capability_count)) reply.fields = *results;

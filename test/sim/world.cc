@@ -58,12 +58,13 @@ Spawned World::spawn(std::string_view name, const SpawnOptions& options) {
 }
 
 User World::add_thread(Spawned& process, abi::CapId& id, const SpawnOptions& options) {
-    const auto thread = good(init.call<idl::Process::CreateThread>(process.process, {.name = "thread",
-                                                                                     .priority = options.priority,
-                                                                                     .region_bytes = options.region_bytes,
-                                                                                     .submission_entries = options.submissions,
-                                                                                     .completion_entries = options.completions}),
-                             "createThread");
+    const auto thread =
+        good(init.call<idl::Process::CreateThread>(process.process, {.name = "thread",
+                                                                     .priority = options.priority,
+                                                                     .region_bytes = options.region_bytes,
+                                                                     .submission_entries = options.submissions,
+                                                                     .completion_entries = options.completions}),
+             "createThread");
     id = thread.capabilities[thread.fields.thread.value];
     User user{machine, static_cast<Thread&>(*object(id))};
     if (options.cpu) good(init.call<idl::Thread::SetCpu>(id, {.cpu = *options.cpu}), "setCpu");
