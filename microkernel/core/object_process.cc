@@ -153,7 +153,6 @@ KernelResult<Kernel::Restart> Kernel::call_thread(ObjectCall& call) {
             thread.own.period = Duration{params.period};
             thread.own.refill_at = now_ + thread.own.period;
             look_again(thread);
-            if (thread.state == ThreadState::running) thread.cpu->run_since = now_;
             return call.reply(idl::Thread::SetBudget::Results{});
         }
         case idl::Thread::SetCpu::kOrdinal: {
