@@ -20,6 +20,17 @@ from targets import TargetError, Targets  # noqa: E402
 _KIND = "fuzz"
 _PERCENT_MIN = 90.0  # of all lines under test together; headers have parts that a target does not use
 
+# Targets on the simulated machine contain the whole core. Seeds and corpus have to reach what the target is about; how far longer
+# runs of all three get together is in manual/fuzzing.md.
+_CORE = "microkernel/core/"
+_ABOUT = {
+    "fastpath": [_CORE + "fast_path.cc", _CORE + "ring.cc"],
+    "ipc": [_CORE + name for name in ("call.cc", "frame_allocator.cc", "invalidation.cc", "kernel.cc", "node_tree.cc",
+                                      "object_ipc.cc", "page_table.cc", "reaper.cc", "ring.cc", "table.cc", "transfer.cc",
+                                      "wait.cc")],
+    "ring": [_CORE + "ring.cc"],
+}
+
 
 def check_replay(build: Targets, name: str) -> str:
     """What is wrong, or nothing."""
@@ -36,6 +47,8 @@ def check_coverage(build: Targets, name: str) -> str:
     with tempfile.TemporaryDirectory(prefix="capos-seeds-") as folder:
         inputs = fuzzing.write_seeds(build.file(fuzzing.PROGRAM + name), Path(folder)) + fuzzing.corpus(name)
         files = fuzzing.coverage(build.file(fuzzing.COVERAGE_PROGRAM + name), inputs, ROOT)
+    if name in _ABOUT:
+        files = [file for file in files if file.path in _ABOUT[name]]
     if not files:
         return "no code under test is measured"
     percent = 100.0 * (1 - sum(len(file.missing) for file in files) / sum(file.lines for file in files))
