@@ -20,8 +20,8 @@ from targets import TargetError, Targets  # noqa: E402
 _KIND = "fuzz"
 _PERCENT_MIN = 90.0  # of all lines under test together; headers have parts that a target does not use
 
-# Targets on the simulated machine contain the whole core. Seeds and corpus have to reach what the target is about; how far longer
-# runs of all three get together is in manual/fuzzing.md.
+# Targets on the simulated machine contain the whole core. Seeds and corpus have to reach what the target is about; how far
+# longer runs of all three get together is in manual/fuzzing.md.
 _CORE = "microkernel/core/"
 _ABOUT = {
     "fastpath": [_CORE + "fast_path.cc", _CORE + "ring.cc"],
