@@ -12,7 +12,8 @@ namespace {
 using namespace runtime;
 
 constexpr u64 kMillisecond = 1'000'000;
-constexpr u64 kLatenessMax = 2 * kMillisecond;
+// The timer of a local APIC is measured against another clock in 2 ms at boot, so a long wait is off by a part of its length.
+constexpr u64 lateness_max(u64 wait_ns) { return 2 * kMillisecond + wait_ns / 50; }
 constexpr u64 kResults = 0x3000'0000;  // in every process: one Result per kind and duration
 
 struct Duration {
@@ -67,7 +68,8 @@ void measure_on(World& world, const Image& image, u32 cpu) {
         for (usize i = 0; i < std::size(kDurations); ++i) {
             const Result& result = result_of(kind, i);
             const TextBuffer<80> name{kKindNames[kind], " in ", kDurations[i].ns / kMillisecond, " ms, on CPU ", cpu};
-            world.check(name.view(), ended && result.early == 0 && result.least_late <= kLatenessMax, result.early,
+            world.check(name.view(), ended && result.early == 0 && result.least_late <= lateness_max(kDurations[i].ns),
+                        result.early,
                         " times too early, at the best ", result.least_late, " ns late");
         }
     }
