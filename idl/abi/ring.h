@@ -77,10 +77,14 @@ struct RingHeader {
     u32 sq_head;
     u32 cq_tail;
     u32 reserved3[14];
-    u64 reserved4[8];
+    // Written once by the kernel: the monotonic clock, whose ns since boot are (tsc - zero) * ns_per_tick / 2^32.
+    u64 clock_zero;         // of the time stamp counter, which all CPUs share
+    u64 clock_ns_per_tick;  // 32.32 fixed point
+    u64 reserved4[6];
 };
 static_assert(sizeof(RingHeader) == 256);
-static_assert(offsetof(RingHeader, sq_tail) == 64 && offsetof(RingHeader, sq_head) == 128);
+static_assert(offsetof(RingHeader, sq_tail) == 64 && offsetof(RingHeader, sq_head) == 128 &&
+              offsetof(RingHeader, clock_zero) == 192);
 
 enum class Opcode : u8 {
     nop = 0,

@@ -14,7 +14,8 @@ constexpr const char* kPreamble[] = {
     "// The messages of the kernel's objects: one struct for each interface and method. `decode` checks everything; idl/flat.h",
     "// says what. Its views point into the message. `encode` returns the bytes written, a multiple of 8, or 0 for no room.",
     "// kBytesMin is the size without the contents of Text and Data; kCapabilities counts the capability fields. `visit`",
-    "// calls back with name and value of each field, for traces and tests.",
+    "// calls back with name and value of each field, for traces and tests. encoded_bytes is what encode will return;",
+    "// kFixedSize: it is always kBytesMin.",
     "#pragma once",
     "",
     "#include <cstddef>",
@@ -140,6 +141,8 @@ private:
                        ", .bytes_max = ", bytes_max, "};"));
         line(3, "static constexpr usize kBytesMin = kLayout.bytes_min();");
         line(3, concat("static constexpr u8 kCapabilities = ", std::ranges::count_if(one.fields, is_capability), ";"));
+        const bool fixed = std::ranges::none_of(one.fields, has_bytes);
+        line(3, concat("static constexpr bool kFixedSize = ", fixed ? "true" : "false", ";"));
         line(0, "");
         line(3, concat("static std::optional<", name, "> decode(std::span<const std::byte> message, u8 capability_count) {"));
         line(4, one.fields.empty() ? "const flat::Reader reader{message, kLayout, capability_count};"
@@ -152,6 +155,8 @@ private:
         line(4, "return fields;");
         line(3, "}");
         line(0, "");
+        encoded_bytes(one);
+        line(0, "");
         line(3, "usize encode(std::span<std::byte> out) const {");
         line(4, "if (out.size() < kBytesMin) return 0;");
         line(4, "flat::Writer writer{out, kLayout};");
@@ -161,6 +166,19 @@ private:
         line(0, "");
         visit(one);
         line(2, "};");
+    }
+
+    static bool has_bytes(const Field& field) {
+        return field.type.kind == TypeKind::text || field.type.kind == TypeKind::data;
+    }
+
+    void encoded_bytes(const Struct& one) {
+        std::string sum = "kBytesMin";
+        for (const Field& field : one.fields) {
+            if (field.type.kind == TypeKind::text) sum += concat(" + flat::text_bytes(", snake_case(field.name), ")");
+            if (field.type.kind == TypeKind::data) sum += concat(" + flat::data_bytes(", snake_case(field.name), ")");
+        }
+        line(3, concat("usize encoded_bytes() const { return ", sum, "; }"));
     }
 
     void visit(const Struct& one) {

@@ -37,6 +37,14 @@ void lock_spin(Cpu& cpu);
 // A counter that all CPUs share and that only grows: to measure the kernel itself with (KernelLock::Holds).
 u64 ticks();
 
+// How that counter tells the time to user programs, through their ring's header (abi/ring.h): ns since boot =
+// (counter - zero) * ns_per_tick / 2^32.
+struct ClockScale {
+    u64 zero;
+    u64 ns_per_tick;
+};
+ClockScale clock_scale();
+
 // Programs this CPU's one-shot timer for `deadline` (kNever = off). A deadline in the past fires at once.
 void set_timer(Time deadline);
 

@@ -2,6 +2,7 @@
 
 #include <bit>
 
+#include "core/ports.h"
 #include "core/speculation.h"
 
 namespace capos::kernel {
@@ -45,6 +46,9 @@ void Ring::initialise(const RingGeometry& geometry, std::byte* region, std::span
     h.cq_entries = geometry.cq_entries;
     h.arena_offset = geometry.arena_offset();
     h.arena_bytes = arena_bytes_;
+    const port::ClockScale clock = port::clock_scale();
+    h.clock_zero = clock.zero;
+    h.clock_ns_per_tick = clock.ns_per_tick;
 }
 
 std::optional<u32> Ring::submissions() {

@@ -93,6 +93,10 @@ public:
     std::byte* at(u32 offset) const { return arena_ + offset; }
     std::span<std::byte> bytes(ArenaRange range) const { return {arena_ + range.offset, range.length}; }
     u32 arena_bytes() const { return arena_bytes_; }
+    // Where the part that was not set aside begins.
+    u32 arena_used() const { return arena_next_; }
+    // The monotonic clock, in ns since boot, without a system call; the scale is in the ring's header.
+    u64 now() const { return runtime::now_ns(*header_); }
     const abi::MessageHeader& message_header(const abi::Completion& completion) const {
         return *reinterpret_cast<const abi::MessageHeader*>(arena_ + completion.offset);
     }

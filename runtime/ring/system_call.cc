@@ -45,6 +45,11 @@ RegisterResult enter_with_reply(const abi::Submission& reply, u64 deadline_ns) {
     return enter_in_registers(abi::kEnterReturn, reply.argument, reply, deadline_ns);
 }
 
+u64 now_ns(const abi::RingHeader& header) {
+    using u128 = unsigned __int128;
+    return static_cast<u64>(u128{__builtin_ia32_rdtsc() - header.clock_zero} * header.clock_ns_per_tick >> 32);
+}
+
 [[noreturn]] void exit(u64 code) {
     while (true) system_call(abi::SystemCall::exit, code, 0, 0);
 }

@@ -19,6 +19,9 @@ struct RegisterResult {
 RegisterResult enter_with_call(const abi::Submission& call, u64 deadline_ns);
 RegisterResult enter_with_reply(const abi::Submission& reply, u64 deadline_ns);
 
+// The monotonic clock, in ns since boot, by the scale in the ring's header (abi/ring.h).
+u64 now_ns(const abi::RingHeader& header);
+
 // Ends the calling thread; the last one ends the process.
 [[noreturn]] void exit(u64 code);
 

@@ -81,6 +81,7 @@ TEST_CASE("a ring's header describes its region to the user") {
     Fixture f;
     const abi::RingHeader& h = f.header();
     CHECK(h.magic == abi::kRingMagic);
+    CHECK((h.clock_zero == 7 && h.clock_ns_per_tick == u64{1} << 32));
     CHECK(h.sq_offset == 256);
     CHECK(h.cq_offset == 256 + 4 * 64);
     CHECK(h.arena_offset == 4096);

@@ -48,6 +48,7 @@ void send_ipi(CpuId cpu) { sim::machine().cpu(cpu.index).interrupt_pending = tru
 void lock_spin(Cpu&) { KERNEL_ASSERT(false); }  // the simulator runs one step at a time
 
 u64 ticks() { return sim::machine().time.ns; }
+ClockScale clock_scale() { return {0, u64{1} << 32}; }
 
 void set_timer(Time deadline) {
     sim::Machine& m = sim::machine();

@@ -101,6 +101,12 @@ constexpr u64 make_capability(u8 index) { return u64{index} << 32 | kOther; }
 
 }  // namespace wire
 
+// What the contents of a Text or Data field add to a message.
+constexpr usize data_bytes(Bytes value) { return (value.size() + kWordBytes - 1) / kWordBytes * kWordBytes; }
+constexpr usize text_bytes(std::string_view value) {
+    return value.empty() ? 0 : (value.size() + kWordBytes) / kWordBytes * kWordBytes;
+}
+
 // Where the sections of the root struct are, in words.
 struct Root {
     u64 start;

@@ -4,6 +4,7 @@
 #include "arch/x86_64/instructions.h"
 #include "arch/x86_64/machine.h"
 #include "core/log.h"
+#include "core/ports.h"
 
 namespace capos::kernel {
 
@@ -109,6 +110,7 @@ void delay(Duration duration) {
 
 }  // namespace x86
 
+port::ClockScale port::clock_scale() { return {x86::scale.zero, x86::scale.ns_per_tick}; }
 Time port::log_time() { return x86::scale.ns_per_tick == 0 ? Time{} : x86::now(); }
 
 }  // namespace capos::kernel

@@ -86,6 +86,8 @@ abi::EnterResult enter(u32 to_submit, u32 min_complete, u64) { return test::curr
 RegisterResult enter_with_call(const abi::Submission& call, u64) { return {test::current->enter_entry(call), {}}; }
 RegisterResult enter_with_reply(const abi::Submission& reply, u64) { return {test::current->enter_entry(reply), {}}; }
 
+u64 now_ns(const abi::RingHeader&) { return test::current->time_ns; }
+
 [[noreturn]] void exit(u64 code) { std::exit(static_cast<int>(code)); }
 
 }  // namespace capos::runtime

@@ -38,6 +38,7 @@ public:
     abi::EnterResult enter_entry(const abi::Submission& entry);  // in registers, and the wait for one completion
     std::vector<abi::Submission> submissions;  // all that were taken
     u32 enters{};
+    u64 time_ns{};  // what the clock says
 
 private:
     void take(const abi::Submission& entry);

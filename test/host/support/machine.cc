@@ -52,6 +52,7 @@ void before_shared_read(const void* address, usize bytes) {
 }
 
 void console_write(std::string_view text) { test::machine().console += text; }
+ClockScale clock_scale() { return {7, u64{1} << 32}; }
 Time log_time() { return test::machine().time; }
 
 }  // namespace port

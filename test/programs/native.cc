@@ -1,0 +1,67 @@
+// native - a program with musl and libc++ on the event loop, in the place of init: heap, text output, time, and tasks.
+#include <cstdio>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "idl/kernel_messages.h"
+#include "runtime/program/program.h"
+
+namespace capos::runtime {
+
+namespace {
+
+struct Off : idl::Power::Off {
+    using Reply = void;
+};
+
+constexpr u64 kMs = 1'000'000;
+int tests = 0;
+
+void check(const char* name, bool holds) {
+    ++tests;
+    std::fprintf(stderr, "TEST %s %s\n", name, holds ? "ok" : "FAILED: see the program");
+}
+
+Task<u64> after(Loop& loop, u64 ns) {
+    const u64 start = loop.now();
+    co_await sleep_for(loop, ns);
+    co_return loop.now() - start;
+}
+
+Task<void> count_to(Loop& loop, int& counter, int end) {
+    while (counter < end) {
+        co_await sleep_for(loop, kMs / 10);
+        ++counter;
+    }
+    co_return done;
+}
+
+}  // namespace
+
+Task<void> program_main(Grants& grants) {
+    Loop& loop = grants.loop();
+    std::map<std::string, std::vector<int>> numbers;
+    for (int i = 0; i < 2000; ++i) numbers["key " + std::to_string(i % 100)].push_back(i);
+    check("native.heap", numbers.size() == 100 && numbers["key 7"].size() == 20 && numbers["key 7"][3] == 307);
+
+    const u64 slept = co_await after(loop, 5 * kMs);
+    check("native.sleep", slept >= 5 * kMs && slept < 500 * kMs);
+
+    int counter = 0;
+    loop.spawn(count_to(loop, counter, 5));
+    co_await sleep_for(loop, 20 * kMs);
+    check("native.spawned_task", counter == 5);
+
+    const auto missing = grants.start().find("nothing", idl::Power::kInterfaceId);
+    check("native.no_ambient_authority", missing == abi::kNoCapability && std::fopen("/etc/passwd", "r") == nullptr);
+    check("native.argument", grants.argument(0) == "init");
+    std::fprintf(stderr, "TEST done %d\n", tests);
+
+    const Client power = Client::borrowed(loop, grants.start().find("power", idl::Power::kInterfaceId));
+    CapabilityList none;
+    co_await make_call<Off>(power, {}, none);
+    co_return done;
+}
+
+}  // namespace capos::runtime
