@@ -100,6 +100,8 @@ void play(Scene& s, Moves& moves) {
     u64 offset = 0;
     Bytes late;
     m.before_shared_read = [&](void*, usize) {
+        // Once the hostile thread has ended, its ring is no one's; the honest thread's reads go on.
+        if (s.hostile.user.thread().region == nullptr) return;
         if (reads_left != 0 && --reads_left == 0) s.write(offset, late);
     };
     for (int i = 0; i < kMovesMax && !moves.empty(); ++i) {
