@@ -139,6 +139,7 @@ void Kernel::finish_call(Pending& call, Status status, const abi::Completion& co
 void Kernel::abandon(Received& received) {
     Thread& server = *received.server;
     received.call = nullptr;
+    let_go(received);
     if (server.ended()) return;
     if (server.ring.free_slots() == 0) {
         received.cancel_unsaid = true;
@@ -345,6 +346,7 @@ Kernel::Outcome Kernel::submit_receive(Thread& thread, const abi::Submission& en
     if (calls) {
         ++thread.ring.groups[entry.group].users;
         static_cast<Endpoint&>(source).receivers.push_back(*receive);
+        static_cast<Endpoint&>(source).server = thread.process().pid;
     } else {
         static_cast<Notification&>(source).receivers.push_back(*receive);
     }
@@ -388,8 +390,31 @@ Status Kernel::reserve_buffer(Thread& thread, u64 group_index, u64 buffer) {
     return Status::ok;
 }
 
+// A RECEIVE goes. What came by it can still be answered, and ends with the receiver.
+void Kernel::keep_received(const Pending& receive) {
+    Node* node = receive.through.get();
+    for (Received& received : receive.owner->ring.received()) {
+        if (received.call == nullptr || received.source != receive.source || received.through.node != nullptr) continue;
+        received.through = receive.through;
+        if (node != nullptr) {
+            nodes_.add_reference(*node);
+            node->uses.push_back(received);
+        } else {
+            consequences_.ended.push_back(received);  // which has ended already
+        }
+    }
+}
+
+// The received call is answered, or abandoned.
+void Kernel::let_go(Received& received) {
+    if (received.through.node == nullptr) return;
+    if (received.use_link.linked()) received.use_link.unlink();
+    nodes_.drop_reference(std::exchange(received.through, {}));
+}
+
 void Kernel::end_receive(Pending& receive, Status status) {
     Thread& thread = *receive.owner;
+    if (receive.group < kBufferGroups && !thread.ended()) keep_received(receive);
     if (receive.queue_link.linked()) receive.queue_link.unlink();
     if (receive.use_link.linked()) receive.use_link.unlink();
     receive.ring_link.unlink();
@@ -454,6 +479,7 @@ void Kernel::answer_call(Thread& server, Received& received, const AnswerMessage
     Pending& call = *received.call;
     Thread& caller = *call.owner;
     Scheduler::give_back(server, received, caller);
+    let_go(received);
     if (call.what == PendingKind::fault) {
         const bool resume = answer.status == Status::ok && wants_resume(answer.message, answer.length);
         nodes_.drop_reference(call.through);

@@ -12,10 +12,14 @@ class Endpoint : public Object {
 public:
     Endpoint() : Object{ObjectType::endpoint} {}
 
+    // True for the process that holds the live receiver, whether it has room for calls at the moment or not.
+    bool served_by(u64 pid) const { return server == pid && receiver.get() != nullptr; }
+
     List<Pending, &Pending::queue_link> calls;      // sent, not yet received
     List<Pending, &Pending::queue_link> receivers;  // RECEIVE entries that are active here
     List<Node, &Node::notice_link> notices;                       // facets that nobody holds any more
     NodeRef receiver;                                             // the one live Receiver
+    u64 server{};                                                 // pid of the process that received last; 0 = none
     u32 incarnation{};                                            // counts receivers; 0 = there never was one
     ObjectName name;
     bool down{};                                                  // without a receiver, calls end `disconnected` at once

@@ -101,23 +101,29 @@ Kernel::Progress Kernel::finish_enter(Thread& thread, bool may_wait) {
         unread = thread.ring.unread_known();
     }
     if (!thread.process().space->lost.empty()) {
-        report_lost(thread);
+        if (!report_lost(thread.process())) return more_to_do(thread);
         unread = thread.ring.unread_known();
     }
     if (*unread >= enter.min_complete || !may_wait) return return_from_enter(thread, Status::ok);
     if (enter.deadline <= now_) return return_from_enter(thread, Status::timed_out);
     // A thread that waits for something to be taken down does the work itself, in its own time.
+    // When all that is left is up to other CPUs, it waits like others.
     if (thread.deferred != 0 && (!consequences_.empty() || !losing_.empty())) {
-        do_work(here_->steps_left);
-        here_->steps_left = 0;
-        thread.continuation = Continuation::enter;
-        return Progress::again;
+        if (here_->steps_left == 0) return more_to_do(thread);
+        if (do_work(here_->steps_left) != here_->steps_left) return more_to_do(thread);
     }
     thread.state = ThreadState::waiting;
     thread.continuation = Continuation::none;
     thread.wake_at = enter.deadline;
     if (enter.deadline != kNever) scheduler_.sleep(thread, *here_);
     return Progress::switched;
+}
+
+// The rest in another step.
+Kernel::Progress Kernel::more_to_do(Thread& thread) {
+    here_->steps_left = 0;
+    thread.continuation = Continuation::enter;
+    return Progress::again;
 }
 
 Kernel::Progress Kernel::return_from_enter(Thread& thread, Status status) {

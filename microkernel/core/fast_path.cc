@@ -136,7 +136,9 @@ bool may_run_here(const Cpu& cpu, const Thread& thread) {
 [[gnu::always_inline]] inline Thread* Kernel::fast_return(Cpu& cpu, Thread& server, const FastEntry& entry) {
     Ring& ring = server.ring;
     Received* received = ring.find_received(entry.subject);
-    if (received == nullptr || received->call == nullptr || received->lent != nullptr) return nullptr;
+    if (received == nullptr || received->call == nullptr || received->lent != nullptr || received->through.node != nullptr) {
+        return nullptr;
+    }
     Pending& call = *received->call;
     Thread& caller = *call.owner;
     if (call.what != PendingKind::call || !waits_for_one(caller) || call.result_slots != 0 || call.answer != kNoAnswer ||

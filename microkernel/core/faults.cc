@@ -106,10 +106,7 @@ bool Kernel::call_fault_handler(Thread& thread, u32 cause) {
     if (facet == nullptr) return false;
     auto& endpoint = static_cast<Endpoint&>(*facet->object);
     if (endpoint.down && endpoint.receiver.get() == nullptr) return false;
-    if (const Pending* receive = endpoint.receivers.front();
-        receive != nullptr && &receive->owner->process() == &thread.process()) {
-        return false;
-    }
+    if (endpoint.served_by(thread.process().pid)) return false;
     port::save_extended(thread.context);
     const idl::FaultHandler::Fault::Params params{
         .record = {reinterpret_cast<const std::byte*>(&thread.crash), sizeof thread.crash}};

@@ -244,8 +244,9 @@ bool Kernel::take_next() {
     return true;
 }
 
-// At most `units` pieces of what operations left to be carried out.
-void Kernel::do_work(u32 units) {
+// At most `units` pieces of what operations left to be carried out; what is left of them. When that is all of them, nothing
+// can be done before another CPU has done something.
+u32 Kernel::do_work(u32 units) {
     while (units > 0) {
         if (Object* source = consequences_.attention.pop_front()) {
             look_at(*source);
@@ -254,9 +255,10 @@ void Kernel::do_work(u32 units) {
             end_use(*use);
             --units;
         } else if (!reap_step(units)) {
-            return;
+            break;
         }
     }
+    return units;
 }
 
 }  // namespace capos::kernel

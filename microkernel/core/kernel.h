@@ -191,13 +191,14 @@ private:
     void wake(Thread& thread);
     void settle_next();
     bool take_next();
-    void do_work(u32 units);
+    u32 do_work(u32 units);
 
     // --- enter.cc ---
     Progress start_enter(Thread& thread);
     Progress enter_single(Thread& thread);
     Progress continue_enter(Thread& thread);
     Progress finish_enter(Thread& thread, bool may_wait);
+    Progress more_to_do(Thread& thread);
     Progress return_from_enter(Thread& thread, Status status);
     Outcome submit(Thread& thread, const abi::Submission& entry);
     Outcome end_entry(Thread& thread, const abi::Submission& entry, Status status);
@@ -231,6 +232,8 @@ private:
     void end_call(Pending& call, Status status);
     void finish_call(Pending& call, Status status, const abi::Completion& completion, std::span<const u64> results);
     void abandon(Received& received);
+    void keep_received(const Pending& receive);
+    void let_go(Received& received);
     bool deliver(Endpoint& endpoint, Pending& call);
     static Pending* first_receiver(PendingQueue& receivers);
     bool deliver_to(Pending& receive, Pending& call);
@@ -345,7 +348,7 @@ private:
     PhysicalAddress scrap_frame(Region& region);
     void poll_retiring();
     void flush_here(const AddressSpace& space, VirtualAddress page);
-    void report_lost(Thread& thread);
+    bool report_lost(Process& process);
 
     // --- lifecycle.cc ---
     KernelResult<Process*> make_process(Account& account, u32 slots, std::string_view name);

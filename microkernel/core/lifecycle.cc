@@ -171,7 +171,10 @@ void Kernel::end_thread(Thread& thread) {
     thread.continuation = Continuation::none;
     consequences_.reap(thread);
     Process& process = thread.process();
+    process.threads.remove(thread);
+    process.threads.push_back(thread);
     if (--process.thread_count == 0) end_process(process);
+    if (!process.space->lost.empty()) report_lost(process);
 }
 
 void Kernel::end_process(Process& process) {

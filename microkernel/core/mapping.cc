@@ -275,6 +275,7 @@ void Kernel::detach(Region& region) {
         free_tables(region);  // what is entered from now on needs the frames that paid for them
         region.state = Region::State::mapped;
         region.space->lost.push_back(region);
+        report_lost(*region.space->process);
         complete_all_deferred(region.waiters, Status::ok);
     }
     if (memory.dead) consequences_.reap(memory);
@@ -289,15 +290,19 @@ PhysicalAddress Kernel::scrap_frame(Region& region) {
     return region.block;
 }
 
-// Tells the holder, once for each region, in the ring of the process's oldest thread.
-void Kernel::report_lost(Thread& thread) {
-    AddressSpace& space = *thread.process().space;
-    if (thread.process().threads.front() != &thread) return;
-    while (thread.ring.free_slots() != 0) {
-        Region* region = space.lost.pop_front();
-        if (region == nullptr) return;
-        thread.ring.post({.token = region->start.value, .kind = static_cast<u8>(abi::CompletionKind::lost)});
+// Tells the holder, once for each region, in the ring of the process's oldest thread. What finds no room there waits until
+// that thread enters, or another one is the oldest. False when the step is spent and there is more.
+bool Kernel::report_lost(Process& process) {
+    Thread* thread = process.threads.front();
+    if (thread == nullptr || thread->ended()) return true;
+    while (!process.space->lost.empty() && thread->ring.free_slots() != 0) {
+        if (here_->steps_left == 0) return false;
+        --here_->steps_left;
+        const Region* region = process.space->lost.pop_front();
+        thread->ring.post({.token = region->start.value, .kind = static_cast<u8>(abi::CompletionKind::lost)});
+        posted(*thread);
     }
+    return true;
 }
 
 }  // namespace capos::kernel

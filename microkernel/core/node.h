@@ -43,9 +43,9 @@ struct NodeRef {
     inline Node* get() const;
 };
 
-// What ends together with the node that it was made through: a mapping, a queued call.
+// What ends together with the node that it was made through: a mapping, a queued call, a RECEIVE, a received call.
 struct NodeUse {
-    enum class Kind : u8 { region, pending };
+    enum class Kind : u8 { region, pending, received };
     Kind kind;
     NodeRef through;
     ListLink use_link;  // in Node::uses

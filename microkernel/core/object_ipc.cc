@@ -29,6 +29,7 @@ KernelResult<Kernel::Restart> Kernel::call_endpoint_object(ObjectCall& call) {
             }
             Node* receiver = TRY(nodes_.derive(*endpoint.root, Interface::receiver, 0, call.payer()));
             endpoint.receiver = receiver->ref();
+            endpoint.server = 0;
             ++endpoint.incarnation;
             consequences_.look_at(endpoint);
             call.give(*receiver);

@@ -26,7 +26,7 @@ public:
     AddressSpace* space;    // null when taken down
     CapabilityTable table;
     u32 table_cursor{};
-    List<Thread, &Thread::process_link> threads;
+    List<Thread, &Thread::process_link> threads;  // by age, behind them those that have ended
     u32 thread_count{};     // of those that have not ended
     NodeRef supervisor;     // a Notification
     PendingQueue end_waiters;

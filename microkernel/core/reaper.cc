@@ -66,6 +66,7 @@ bool Kernel::kill_capabilities(Object& object, u32& units) {
 // What was made through a node that has been killed.
 void Kernel::end_use(NodeUse& use) {
     if (use.kind == NodeUse::Kind::region) return lose(static_cast<Region&>(use));
+    if (use.kind == NodeUse::Kind::received) return end_call(*static_cast<Received&>(use).call, Status::disconnected);
     auto& pending = static_cast<Pending&>(use);
     if (pending.what != PendingKind::receive) {
         end_call(pending, Status::bad_capability);
@@ -123,12 +124,10 @@ bool Kernel::reap_account(Account& account, u32& units) {
 bool Kernel::reap_process(Process& process, u32& units) {
     if (process.state == Process::State::alive) end_process(process);  // its last capability has gone
     if (process.state == Process::State::ending) {
-        for (Thread* thread = process.threads.front(); thread != nullptr && process.thread_count != 0;
-             thread = process.threads.next(*thread)) {
-            if (thread->ended()) continue;
+        while (process.thread_count != 0) {
             if (units == 0) return false;
             --units;
-            end_thread(*thread);
+            end_thread(*process.threads.front());
         }
         // Nothing comes into the table once the threads are gone.
         if (!process.threads.empty()) return false;

@@ -78,8 +78,11 @@ static_assert(sizeof(Pending) <= 184);
 
 using PendingQueue = List<Pending, &Pending::queue_link>;
 
-// A call that this ring has received and not yet answered.
-struct Received {
+// A call that this ring has received and not yet answered. It is a use of the receiver's node only when the RECEIVE that
+// brought it has gone: until then that one's end is its end.
+struct Received : NodeUse {
+    Received() : NodeUse{NodeUse::Kind::received} {}
+
     Pending* call{};             // null when the caller no longer waits
     Thread* server{};            // whose record this is, while in use
     SchedulingContext* lent{};   // that came with the call, by direct hand-off; may be gone, only compared

@@ -103,7 +103,7 @@ Received* Ring::take_received() {
 }
 
 void Ring::free_received(Received& received) {
-    KERNEL_ASSERT(received.in_use);
+    KERNEL_ASSERT(received.in_use && received.through.node == nullptr);
     received.call = nullptr;
     received.lent = nullptr;
     received.in_use = false;

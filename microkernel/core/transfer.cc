@@ -31,13 +31,10 @@ u8 Kernel::install(Transfer& transfer, u8 room, Process& receiver) {
     const u8 count = std::min(transfer.count, room);
     for (u8 i = 0; i < count; ++i) {
         Node& node = *transfer.nodes[i];
-        if (node.interface == Interface::facet) {
-            const Pending* served = static_cast<Endpoint*>(node.object)->receivers.front();
-            if (served != nullptr && &served->owner->process() == &receiver) {
-                transfer.installed[i] = abi::kBadgeEntry | node.badge;
-                receiver.table.unreserve(1);
-                continue;
-            }
+        if (node.interface == Interface::facet && static_cast<Endpoint*>(node.object)->served_by(receiver.pid)) {
+            transfer.installed[i] = abi::kBadgeEntry | node.badge;
+            receiver.table.unreserve(1);
+            continue;
         }
         transfer.installed[i] = receiver.table.install_reserved(node, nodes_).value;
     }

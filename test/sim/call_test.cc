@@ -239,6 +239,53 @@ TEST_CASE("a new receiver ends what the old one had received, and takes what wai
     p.w.check();
 }
 
+TEST_CASE("a call under a receive that was cancelled since ends with the receiver, too") {
+    Pair p;
+    const auto end_it = GENERATE(0, 1, 2);
+    p.serve({.count = 2});
+    p.call("one", 1);
+    const u64 token = p.received().token;
+    submit(p.server.user, entry::tagged(entry::cancel(0x5e11), 7));
+    expect_done(p.server.user, 0x5e11, Status::cancelled);
+    expect_done(p.server.user, 7, Status::ok);
+    switch (end_it) {
+        case 0: p.w.make_receiver(p.endpoint); break;
+        case 1: REQUIRE(p.w.init.call<idl::Account::Revoke>(p.w.account, {.capability = {0}}, {p.endpoint.value}).ok()); break;
+        case 2:  // nothing but the call holds the receiver any more
+            REQUIRE(p.w.init.release(p.receiver_of_init) == Status::ok);
+            submit(p.server.user, entry::release(p.receiver));
+            p.w.check();
+            expect_nothing(p.client.user);
+            p.w.make_receiver(p.endpoint);
+            break;
+    }
+    expect_done(p.client.user, 1, Status::disconnected);
+    expect_event(p.server.user, abi::CompletionKind::cancelled, token);
+    p.answer(token, "late");
+    expect_done(p.server.user, 0, Status::stale);
+    p.w.check();
+}
+
+TEST_CASE("a call under a receive that was cancelled since can be answered, and cancelled, as ever") {
+    Pair p;
+    p.serve({.count = 2});
+    p.call("one", 1);
+    p.call("two", 2);
+    const u64 first = p.received().token, second = p.received().token;
+    submit(p.server.user, entry::cancel(0x5e11));
+    p.w.check();
+    p.answer(first, "");
+    expect_done(p.client.user, 1, Status::ok);
+    submit(p.client.user, entry::tagged(entry::cancel(2), 3));
+    expect_done(p.client.user, 2, Status::cancelled);
+    expect_done(p.client.user, 3, Status::ok);
+    p.w.check();
+    p.w.make_receiver(p.endpoint);
+    expect_nothing(p.client.user);
+    p.answer(second, "late");
+    p.w.check();
+}
+
 TEST_CASE("a receiver's end leaves calls of other endpoints alone") {
     Pair p;
     const abi::CapId other = p.w.make_endpoint();

@@ -72,6 +72,53 @@ TEST_CASE("a facet that comes home is named by its badge and takes no slot") {
     p.w.check();
 }
 
+TEST_CASE("a facet comes home while its server has no room for more calls, or has stopped to receive") {
+    Pair p;
+    const bool stopped = GENERATE(false, true);
+    p.serve({.count = 1});
+    p.call("fills", 1);
+    const u64 token = p.received().token;
+    p.call("waits", 2);  // for a buffer
+    if (stopped) {
+        submit(p.server.user, entry::tagged(entry::cancel(0x5e11), 3));
+        expect_done(p.server.user, 0x5e11, Status::cancelled);
+        expect_done(p.server.user, 3, Status::ok);
+    }
+    // By another way: as the result of a call that the server makes.
+    const abi::CapId other = p.w.make_endpoint();
+    submit(p.client.user, receive_entry(p.w.grant(p.client, p.w.make_receiver(other))));
+    submit(p.server.user, text_call(p.server.user, p.w.grant(p.server, p.w.make_facet(other, 1)), "facet?", 4, 1));
+    const auto call = p.client.user.pop();
+    REQUIRE(call);
+    const u32 before = p.server.object->table.used();
+    std::memcpy(p.client.user.arena(User::kCapabilities), &p.facet.value, sizeof p.facet.value);
+    submit(p.client.user, entry::reply(call->token, {{}, User::kCapabilities, 1}));
+    const auto answer = p.server.user.pop();
+    REQUIRE(answer);
+    CHECK(p.server.user.message_header(*answer).capabilities[0] == (abi::kBadgeEntry | 42));
+    CHECK(p.server.object->table.used() == before);
+    p.answer(token, "");
+    p.w.check();
+}
+
+TEST_CASE("a facet that comes to whoever received its calls before is a capability like any other") {
+    Pair p;
+    p.serve();
+    p.w.make_receiver(p.endpoint);
+    expect_done(p.server.user, 0x5e11, Status::disconnected);
+    const abi::CapId other = p.w.make_endpoint();
+    submit(p.server.user, receive_entry(p.w.grant(p.server, p.w.make_receiver(other)), {}, 5));
+    const abi::CapId facet = p.w.grant(p.client, p.w.make_facet(other, 1));
+    abi::Submission call = text_call(p.client.user, facet, "x", 1);
+    call.capability_count = 1;
+    std::memcpy(p.client.user.arena(User::kCapabilities), &p.facet.value, sizeof p.facet.value);
+    submit(p.client.user, call);
+    const u64 id = p.server.user.message_header(p.received()).capabilities[0];
+    CHECK((id & abi::kBadgeEntry) == 0);
+    CHECK(p.w.inspect.object(*p.server.object, abi::CapId{id}) == p.w.object(p.endpoint));
+    p.w.check();
+}
+
 TEST_CASE("results beyond the caller's reservation are dropped and the caller sees truncated") {
     Pair p;
     p.serve();

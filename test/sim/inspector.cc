@@ -1,6 +1,7 @@
 // The invariants, one function for each kind. They count everything from scratch and compare with what the core believes.
 #include "sim/inspector.h"
 
+#include <algorithm>
 #include <bit>
 #include <functional>
 
@@ -256,6 +257,7 @@ void Inspector::Census::count_thread(Thread& thread) {
     for (Pending& pending : thread.ring.pending()) {
         if (pending.what == PendingKind::call || pending.what == PendingKind::receive) reference(pending.through);
     }
+    for (Received& received : thread.ring.received()) reference(received.through);
 }
 
 void Inspector::Census::count(Object& object) {
@@ -386,6 +388,10 @@ void Inspector::Census::check_ring(Thread& thread) {
         if (!r.in_use) continue;
         if (r.cancel_unsaid) ++starved;
         require(r.server == &thread, "a received call names another server");
+        const auto brought_it = [&](const Pending& p) { return p.what == PendingKind::receive && p.source == r.source; };
+        require(r.call == nullptr || thread.ended() || r.through.node != nullptr ||
+                    std::ranges::any_of(ring.pending(), brought_it),
+                "a received call would not end with its receiver");
         require(r.call == nullptr || (r.call->received == &r && r.call->call_state == CallState::delivered),
                 "a received call's caller does not know it");
     }
@@ -407,8 +413,11 @@ void Inspector::Census::check_ring(Thread& thread) {
 void Inspector::Census::check_processes() {
     for (Process* process : processes) {
         u32 alive = 0, reserved = 0;
+        bool ended = false;
         for (Thread* t = process->threads.front(); t != nullptr; t = process->threads.next(*t)) {
             require(&t->process() == process, "a thread is listed by another process");
+            require(!ended || t->ended(), "a thread that has ended is listed before one that has not");
+            ended = t->ended();
             if (!t->ended()) ++alive;
             check_ring(*t);
             for (const BufferGroup& g : t->ring.groups) reserved += static_cast<u32>(std::popcount(g.free)) * g.slots_each;

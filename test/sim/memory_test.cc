@@ -172,6 +172,21 @@ TEST_CASE("memory that is taken back turns into scrap, and its holder is told on
     t.w.check();
 }
 
+TEST_CASE("a thread that waits is woken when memory is taken from its process") {
+    Threads t;
+    const bool oldest_ends = GENERATE(false, true);
+    const abi::CapId memory = t.w.make_memory(1);
+    const auto lent = t.w.init.call<idl::Account::Derive>(t.w.account, {.capability = {0}}, {memory.value});
+    REQUIRE(map(t.w.init, t.process.space, lent.capabilities[0], 1, kRead | kWrite, kAt).ok());
+    if (oldest_ends) t.first.exit(0);
+    const User waiter = oldest_ends ? t.second : t.first;
+    REQUIRE_FALSE(waiter.enter(0, 1));
+    REQUIRE(t.w.init.call<idl::Account::Revoke>(t.w.account, {.capability = {0}}, {memory.value}).ok());
+    CHECK(waiter.running());
+    expect_event(waiter, abi::CompletionKind::lost, kAt);
+    t.w.check();
+}
+
 TEST_CASE("memory ends with its account, however many map it") {
     Threads t;
     t.warm_up();

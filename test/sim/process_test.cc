@@ -399,6 +399,21 @@ TEST_CASE("a handler that dies, is down, or is the process itself cannot keep a 
     }
 }
 
+TEST_CASE("a process whose own receiver has no room cannot keep its faulted thread either") {
+    Handled h;
+    submit(h.handler.user, entry::tagged(entry::cancel(0x5e11), 1));
+    submit(h.handler.user, receive_entry(h.receiver, {.count = 1}));
+    fault(h.victim.user, 6);  // takes the one buffer
+    submit(h.w.init, text_call(h.w.init, h.facet, "starves it", 1));
+    abi::CapId id{};
+    const User other = h.w.add_thread(h.handler, id, {.cpu = 3});
+    REQUIRE(h.w.init.call<idl::Thread::HandleFaults>(id, {.handler = {0}, .timeout = Handled::kTimeout}, {h.facet.value}).ok());
+    fault(other, 6);
+    h.w.drain();
+    CHECK(state_of(h.w, h.handler).crashed);
+    h.w.check();
+}
+
 TEST_CASE("a thread that waits for its fault handler is killed like any other") {
     for (const bool received : {false, true}) {
         Handled h;
