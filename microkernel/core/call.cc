@@ -96,9 +96,18 @@ Kernel::Outcome Kernel::call_endpoint(Thread& thread, const abi::Submission& ent
 // Gives the call to a receiver, or queues it. The message stays in the caller's arena until then.
 void Kernel::send(Pending& call, Node& facet) {
     auto& endpoint = static_cast<Endpoint&>(*facet.object);
-    nodes_.add_reference(facet);
-    call.through = facet.ref();
+    call_through(call, facet);
     if (endpoint.calls.empty() && deliver(endpoint, call)) return;
+    enqueue(call, facet);
+}
+
+void Kernel::call_through(Pending& call, Node& node) {
+    nodes_.add_reference(node);
+    call.through = node.ref();
+}
+
+void Kernel::enqueue(Pending& call, Node& facet) {
+    auto& endpoint = static_cast<Endpoint&>(*facet.object);
     call.call_state = CallState::queued;
     endpoint.calls.push_back(call);
     facet.uses.push_back(call);
@@ -200,6 +209,7 @@ bool Kernel::deliver_to(Pending& receive, Pending& call) {
     }
 
     // Point of no return.
+    spend(call.params_length / kBytesPerUnit);
     const auto buffer = static_cast<u32>(std::countr_zero(group.free));
     group.free &= group.free - 1;
     const u32 offset = group.first + buffer * group.bytes;
@@ -266,7 +276,7 @@ void Kernel::look_at(Object& source) {
 }
 
 void Kernel::look_at_endpoint(Endpoint& endpoint) {
-    for (int i = 0; i < kDeliveriesPerLook; ++i) {
+    for (int i = 0; i < kDeliveriesPerLook && (i == 0 || here_->steps_left != 0); ++i) {
         if (Pending* call = endpoint.calls.front()) {
             if (endpoint.down && endpoint.receiver.get() == nullptr) {
                 end_call(*call, Status::disconnected);
@@ -289,11 +299,14 @@ void Kernel::look_at_notification(Notification& notification) {
     if (deliver_event(notification.receivers, abi::CompletionKind::signal, notification.bits)) notification.bits = 0;
 }
 
-// The thread is in enter and may have made room: what did not fit is tried again.
-void Kernel::serve_starved(Thread& thread) {
+// The thread is in enter and may have made room: what did not fit is tried again. False when the step is spent and there is
+// more.
+bool Kernel::serve_starved(Thread& thread) {
     Ring& ring = thread.ring;
     for (Received& received : ring.received()) {
         if (!received.cancel_unsaid || ring.free_slots() == 0) continue;
+        if (here_->steps_left == 0) return false;
+        spend(1);
         received.cancel_unsaid = false;
         --thread.starved;
         ring.post({.token = ring.token_of(received), .kind = static_cast<u8>(abi::CompletionKind::cancelled)});
@@ -301,6 +314,8 @@ void Kernel::serve_starved(Thread& thread) {
     for (Pending* receive = thread.receives.front(); receive != nullptr; receive = thread.receives.next(*receive)) {
         if (!receive->starved || ring.free_slots() == 0) continue;
         if (receive->through.get() == nullptr) continue;  // is about to end
+        if (here_->steps_left == 0) return false;
+        spend(1);
         receive->starved = false;
         --thread.starved;
         Object& source = *receive->source;
@@ -311,6 +326,7 @@ void Kernel::serve_starved(Thread& thread) {
         }
         look_at(source);
     }
+    return true;
 }
 
 // --- the server's side ---
@@ -393,6 +409,7 @@ Status Kernel::reserve_buffer(Thread& thread, u64 group_index, u64 buffer) {
 // A RECEIVE goes. What came by it can still be answered, and ends with the receiver.
 void Kernel::keep_received(const Pending& receive) {
     Node* node = receive.through.get();
+    spend(receive.owner->ring.received().size() / kRecordsPerUnit);
     for (Received& received : receive.owner->ring.received()) {
         if (received.call == nullptr || received.source != receive.source || received.through.node != nullptr) continue;
         received.through = receive.through;
@@ -493,6 +510,7 @@ void Kernel::answer_call(Thread& server, Received& received, const AnswerMessage
         length = room & ~u32{7};
         status = Status::truncated;
     }
+    spend(length / kBytesPerUnit);
     abi::MessageHeader& header = header_at(caller.ring, call.reply_offset);
     copy_message(caller.ring.arena(call.reply_offset + kHeaderBytes), answer.message, length);
     u8 capabilities = 0;

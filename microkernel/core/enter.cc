@@ -97,7 +97,7 @@ Kernel::Progress Kernel::finish_enter(Thread& thread, bool may_wait) {
         return Progress::switched;
     }
     if (thread.starved != 0) {
-        serve_starved(thread);
+        if (!serve_starved(thread)) return more_to_do(thread);
         unread = thread.ring.unread_known();
     }
     if (!thread.process().space->lost.empty()) {
@@ -108,9 +108,9 @@ Kernel::Progress Kernel::finish_enter(Thread& thread, bool may_wait) {
     if (enter.deadline <= now_) return return_from_enter(thread, Status::timed_out);
     // A thread that waits for something to be taken down does the work itself, in its own time.
     // When all that is left is up to other CPUs, it waits like others.
-    if (thread.deferred != 0 && (!consequences_.empty() || !losing_.empty())) {
-        if (here_->steps_left == 0) return more_to_do(thread);
-        if (do_work(here_->steps_left) != here_->steps_left) return more_to_do(thread);
+    if (thread.deferred != 0 && work_at_hand()) {
+        const u32 before = here_->steps_left;
+        if (before == 0 || do_work(before) != before) return more_to_do(thread);
     }
     thread.state = ThreadState::waiting;
     thread.continuation = Continuation::none;
@@ -218,6 +218,7 @@ Kernel::Outcome Kernel::submit_cancel(Thread& thread, const abi::Submission& ent
     Pending* own = thread.ring.take_pending();
     if (own == nullptr) return Outcome::blocked;
     bool ended = false;
+    spend(thread.ring.pending().size() / kRecordsPerUnit);
     for (Pending& pending : thread.ring.pending()) {
         if (pending.what == PendingKind::unused || pending.user_data != entry.argument) continue;
         ended = cancel(pending, Status::cancelled);
@@ -245,6 +246,7 @@ bool Kernel::cancel(Pending& pending, Status status) {
             complete(pending, status);
             return true;
         case PendingKind::work:
+        case PendingKind::stall:
         case PendingKind::fault:
         case PendingKind::unused: return false;
     }

@@ -30,7 +30,9 @@ Kernel::Progress Kernel::start_fault(Thread& thread) {
             switch (region->state) {
                 case Region::State::mapped:
                     return page_fault(thread, *region, (fault.address - region->start.value) / kPageBytes);
-                case Region::State::losing: do_work(1); return Progress::again;
+                case Region::State::losing:
+                    if (do_work(1) == 0) return Progress::again;
+                    return stall(thread, *region);
                 case Region::State::unmapping:
                 case Region::State::retiring: break;
             }
@@ -39,6 +41,14 @@ Kernel::Progress Kernel::start_fault(Thread& thread) {
     thread.continuation = Continuation::none;
     if (call_fault_handler(thread, fault.vector)) return Progress::switched;
     crash(thread, static_cast<abi::CrashCause>(fault.vector), static_cast<u32>(fault.error_code), fault.address);
+    return Progress::switched;
+}
+
+// The mapping is being lost, and all that is left of it is up to other CPUs. The thread tries again after that.
+Kernel::Progress Kernel::stall(Thread& thread, Region& region) {
+    thread.state = ThreadState::stalled;
+    thread.fault_call.what = PendingKind::stall;
+    region.waiters.push_back(thread.fault_call);
     return Progress::switched;
 }
 

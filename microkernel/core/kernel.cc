@@ -49,6 +49,9 @@ bool Kernel::has_work() const {
     return !consequences_.empty() || !losing_.empty() || !retiring_.empty();
 }
 
+// Some of it does not wait for other CPUs, as far as can be seen from here.
+bool Kernel::work_at_hand() const { return !consequences_.empty() || !losing_.empty() || may_retire(); }
+
 void Kernel::begin(Cpu& cpu, Time now) {
     here_ = &cpu;
     now_ = now;
@@ -90,7 +93,7 @@ Action Kernel::interrupt(Cpu& cpu, Time now) {
     cpu.timer_at = kNever;
     cpu.timer_stale = true;
     expire();
-    if (has_work()) do_work(kStepUnits);
+    if (has_work()) do_work(cpu.steps_left);
     return resume();
 }
 
@@ -106,7 +109,7 @@ Action Kernel::resume() {
     Cpu& cpu = *here_;
     while (true) {
         if (machine_action_ != Action::Kind::run) return Action{.kind = machine_action_};
-        if (!retiring_.empty()) poll_retiring();
+        for (; cpu.steps_left != 0 && may_retire(); spend(1)) retire_step();
         if (has_work() && ++share_ % kReaperShare == 0) do_work(1);
         if (cpu.current != nullptr && cpu.current->state != ThreadState::running) leave_current();
         if (cpu.current != nullptr && !scheduler_.charge(cpu, now_)) {
@@ -119,7 +122,7 @@ Action Kernel::resume() {
             scheduler_.yield(cpu, now_);
         }
         if (cpu.current == nullptr && scheduler_.pick(cpu, now_) == nullptr) {
-            if (!consequences_.empty() || !losing_.empty()) {
+            if (work_at_hand()) {
                 if (cpu.loaded_root.load(std::memory_order_relaxed) != kernel_table_.root().value) port::use_kernel_tables(cpu);
                 cpu.root = kernel_table_.root();
                 do_work(cpu.steps_left);
@@ -135,10 +138,9 @@ Action Kernel::resume() {
         switch (go_on(thread)) {
             case Progress::run:
                 // Only what this thread has caused itself may delay it; the rest is the reaper's.
-                if (!consequences_.attention.empty() || !consequences_.ended.empty()) {
+                if (consequences_.urgent()) {
                     if (cpu.steps_left == 0) return Action{.kind = Action::Kind::again};
                     do_work(1);
-                    --cpu.steps_left;
                     continue;
                 }
                 if (cpu.next != nullptr) continue;
@@ -183,11 +185,15 @@ void Kernel::leave_current() {
         Scheduler::lend(thread, *cpu.next, *cpu.next_call);
 }
 
-// Times that have come: threads that slept, and TIMER entries.
+// Work that was not foreseen in what the step had to do. A step that has none left ends as soon as it can.
+void Kernel::spend(u64 units) { here_->steps_left -= static_cast<u32>(std::min<u64>(here_->steps_left, units)); }
+
+// Times that have come: threads that slept, and TIMER entries. What is left when the step is spent is due at once again.
 void Kernel::expire() {
     Cpu& cpu = *here_;
     while (Thread* thread = cpu.wakeups.first()) {
-        if (thread->wake_at > now_) break;
+        if (thread->wake_at > now_ || cpu.steps_left == 0) break;
+        spend(1);
         scheduler_.stop_sleeping(*thread);
         if (thread->state == ThreadState::throttled) {
             scheduler_.make_ready(*thread, cpu, now_);
@@ -199,7 +205,8 @@ void Kernel::expire() {
         }
     }
     while (Pending* timer = cpu.timers.first()) {
-        if (timer->deadline_ns > now_.ns) break;
+        if (timer->deadline_ns > now_.ns || cpu.steps_left == 0) break;
+        spend(1);
         cpu.timers.erase(*timer);
         complete(*timer, Status::ok);
     }
@@ -248,15 +255,24 @@ bool Kernel::take_next() {
 // can be done before another CPU has done something.
 u32 Kernel::do_work(u32 units) {
     while (units > 0) {
+        const u32 before = units;
         if (Object* source = consequences_.attention.pop_front()) {
+            --units;
             look_at(*source);
-            --units;
         } else if (NodeUse* use = consequences_.ended.pop_front()) {
-            end_use(*use);
             --units;
+            end_use(*use);
+        } else if (Pending* pending = consequences_.finished.pop_front()) {
+            --units;
+            complete_deferred(*pending, Status::ok);
+        } else if (may_retire()) {
+            --units;
+            retire_step();
         } else if (!reap_step(units)) {
             break;
         }
+        spend(before - units);
+        units = std::min(units, here_->steps_left);
     }
     return units;
 }

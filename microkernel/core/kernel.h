@@ -36,7 +36,9 @@
 namespace capos::kernel {
 
 inline constexpr u32 kStepUnits = 32;
-inline constexpr u32 kCallUnits = 3;  // of a call, besides the one of every entry
+inline constexpr u32 kCallUnits = 3;         // of a call, besides the one of every entry
+inline constexpr u32 kBytesPerUnit = 256;    // copied
+inline constexpr u32 kRecordsPerUnit = 32;   // of a ring, looked at
 inline constexpr usize kObjectCellBytes = 320;  // one kernel object or mapping
 
 struct Action {
@@ -191,7 +193,9 @@ private:
     void wake(Thread& thread);
     void settle_next();
     bool take_next();
+    bool work_at_hand() const;
     u32 do_work(u32 units);
+    void spend(u64 units);
 
     // --- enter.cc ---
     Progress start_enter(Thread& thread);
@@ -229,6 +233,8 @@ private:
     Pending* take_call(Thread& thread, const abi::Submission& entry, Outcome& outcome);
     Outcome call_endpoint(Thread& thread, const abi::Submission& entry, Node& node);
     void send(Pending& call, Node& facet);
+    void call_through(Pending& call, Node& node);
+    void enqueue(Pending& call, Node& facet);
     void end_call(Pending& call, Status status);
     void finish_call(Pending& call, Status status, const abi::Completion& completion, std::span<const u64> results);
     void abandon(Received& received);
@@ -242,7 +248,7 @@ private:
     void look_at(Object& source);
     void look_at_endpoint(Endpoint& endpoint);
     void look_at_notification(Notification& notification);
-    void serve_starved(Thread& thread);
+    bool serve_starved(Thread& thread);
     Outcome submit_receive(Thread& thread, const abi::Submission& entry);
     Status set_up_group(Thread& thread, const abi::Submission& entry);
     Status provide(Thread& thread, u64 group_index, u64 buffer);
@@ -289,7 +295,6 @@ private:
     Outcome reply_object(ObjectCall& call, Status status);
     Restart defer(ObjectCall& call, PendingQueue& waiters);
     void complete_deferred(Pending& pending, Status status);
-    void complete_all_deferred(PendingQueue& waiters, Status status);
     void* charge_and_take(Account& account, Resources extra);
     template <typename T, typename... Arguments>
     KernelResult<T*> make_object(Account& account, Interface interface, Resources extra, Arguments&&... arguments) {
@@ -310,7 +315,6 @@ private:
     KernelResult<Restart> start_thread(ObjectCall& call, Thread& thread);
     KernelResult<Restart> handle_faults(ObjectCall& call, Thread& thread);
     KernelResult<Restart> call_space(ObjectCall& call);
-    Restart push_work();
     KernelResult<Restart> map_call(ObjectCall& call, AddressSpace& space);
     KernelResult<Restart> call_memory(ObjectCall& call);
     KernelResult<Restart> write_memory(ObjectCall& call, Memory& memory);
@@ -337,7 +341,8 @@ private:
     bool unmap_step(Region& region, u32& units);
     bool retire(Region& region);
     void free_region(Region& region);
-    void free_tables(Region& region);
+    bool finish_retiring(Region& region);
+    bool free_tables(Region& region);
     static bool large_fits(const Region& region, u64 page);
     void set_access(Region& region, Access access);
     void protect_step(Region& region);
@@ -346,8 +351,9 @@ private:
     void lose(Region& region);
     void detach(Region& region);
     PhysicalAddress scrap_frame(Region& region);
-    void poll_retiring();
+    void retire_step();
     void flush_here(const AddressSpace& space, VirtualAddress page);
+    bool may_retire() const;
     bool report_lost(Process& process);
 
     // --- lifecycle.cc ---
@@ -389,6 +395,7 @@ private:
 
     // --- faults.cc ---
     Progress start_fault(Thread& thread);
+    Progress stall(Thread& thread, Region& region);
     Progress page_fault(Thread& thread, Region& region, u64 page);
     Progress prepare_page(Thread& thread, const Region& region, u64 page);
     bool call_fault_handler(Thread& thread, u32 cause);

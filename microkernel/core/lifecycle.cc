@@ -11,6 +11,7 @@ namespace {
 
 constexpr u64 kInitialFlags = 0x202;  // interrupts on; bit 1 is always set (SDM vol. 1 §3.4.3)
 constexpr u64 kStandingFrames = 1;    // of each thread, for the frame that a fault prepares
+constexpr u32 kProcessUnits = 16;     // of making one
 
 constexpr u32 align_up(usize value, usize alignment) { return static_cast<u32>((value + alignment - 1) & ~(alignment - 1)); }
 
@@ -27,6 +28,7 @@ KernelResult<Process*> Kernel::make_process(Account& account, u32 slots, std::st
     TRY(account.charge({.frames = 3 + u64{table_frames}, .objects = 2, .nodes = 2}));
 
     // Point of no return.
+    spend(kProcessUnits);
     const PhysicalAddress root = frames_.allocate_charged();
     std::memset(port::direct_map(root), 0, kPageBytes / 2);
     PageTable table{root};
@@ -162,6 +164,7 @@ void Kernel::end_thread(Thread& thread) {
         case ThreadState::waiting:
         case ThreadState::throttled:
         case ThreadState::faulted: Scheduler::stop_sleeping(thread); break;
+        case ThreadState::stalled:
         case ThreadState::created:
         case ThreadState::ended: break;
     }

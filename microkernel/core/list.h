@@ -51,6 +51,16 @@ public:
         if (item != nullptr) (item->*Link).unlink();
         return item;
     }
+    // All of `other`, in its order, behind what is here.
+    void take_all(List& other) {
+        if (other.empty()) return;
+        ListLink *first = other.head_.next_, *last = other.head_.previous_;
+        first->previous_ = head_.previous_;
+        head_.previous_->next_ = first;
+        last->next_ = &head_;
+        head_.previous_ = last;
+        other.head_.previous_ = other.head_.next_ = &other.head_;
+    }
     static void remove(T& item) { (item.*Link).unlink(); }
     static bool contains_link(const T& item) { return (item.*Link).linked(); }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr u64 kEagerPages = 16;    // entered by map where frames exist already
 constexpr u64 kPagesPerUnit = 1;   // page-table entries changed in one unit of work
+constexpr u32 kTablesPerUnit = 2;  // freed
 constexpr u64 kLargePages = PageTable::kPageBytes2M / kPageBytes;
 
 PageAttributes attributes_of(const Region& region) { return {.access = region.access, .user = true}; }
@@ -47,6 +48,7 @@ KernelResult<Region*> Kernel::map(AddressSpace& space, Memory& memory, Node& thr
     nodes_.add_reference(through);
     region->through = through.ref();
     through.uses.push_back(*region);
+    spend(kEagerPages / 2);
     enter_resident(*region);
     return region;
 }
@@ -151,8 +153,22 @@ bool Kernel::unmap_step(Region& region, u32& units) {
 // All entries are gone; the rest goes when no CPU remembers them. True if that is now, and the region is freed.
 bool Kernel::retire(Region& region) {
     region.state = Region::State::retiring;
-    if (!await_invalidation(region)) return false;
-    free_region(region);
+    return await_invalidation(region) && finish_retiring(region);
+}
+
+// No CPU remembers the region's entries: it is freed, or known as lost. False when its tables are more than this step can
+// free; the rest is for whoever looks at retiring_ next.
+bool Kernel::finish_retiring(Region& region) {
+    if (!free_tables(region)) {
+        if (!region.work_link.linked()) retiring_.push_front(region);  // its stamp has been reached
+        return false;
+    }
+    if (region.work_link.linked()) region.work_link.unlink();
+    if (region.state == Region::State::losing) {
+        detach(region);
+    } else {
+        free_region(region);
+    }
     return true;
 }
 
@@ -162,31 +178,38 @@ bool Kernel::await_invalidation(Region& region) {
     if (region.work_link.linked()) region.work_link.unlink();
     if (region.stamp == 0) {
         settle_access(region);
-        complete_all_deferred(region.waiters, Status::ok);  // of an earlier change that others had still to acknowledge
+        consequences_.finished.take_all(region.waiters);  // of an earlier change that others had still to acknowledge
         return true;
     }
     retiring_.push_back(region);
     return false;
 }
 
-// Invalidations that all CPUs have acknowledged: whoever waited for them goes on.
-void Kernel::poll_retiring() {
-    while (Region* region = retiring_.front()) {
-        if (!invalidation_.reached(region->stamp)) return;
-        retiring_.remove(*region);
-        settle_access(*region);
-        switch (region->state) {
-            case Region::State::retiring: free_region(*region); break;
-            case Region::State::losing: detach(*region); break;
-            case Region::State::mapped:
-            case Region::State::unmapping: complete_all_deferred(region->waiters, Status::ok); break;
-        }
+bool Kernel::may_retire() const {
+    const Region* first = retiring_.front();
+    return first != nullptr && invalidation_.reached(first->stamp);
+}
+
+// An invalidation that all CPUs have acknowledged: whoever waited for it goes on.
+void Kernel::retire_step() {
+    Region& region = *retiring_.front();
+    settle_access(region);
+    if (region.state == Region::State::retiring || region.state == Region::State::losing) {
+        finish_retiring(region);
+    } else {
+        retiring_.remove(region);
+        consequences_.finished.take_all(region.waiters);
     }
 }
 
-// An empty table is all zero: one is kept, which the space pays for, and saves zeroing another for the next mapping.
-void Kernel::free_tables(Region& region) {
-    while (region.retired_tables.value != 0) {
+// An empty table is all zero: one is kept, which the space pays for, and saves zeroing another for the next mapping. True when
+// none is left.
+bool Kernel::free_tables(Region& region) {
+    for (u32 n = 1; region.retired_tables.value != 0; ++n) {
+        if (n % kTablesPerUnit == 0) {
+            if (here_->steps_left == 0) return false;
+            spend(1);
+        }
         const PhysicalAddress table = frames_.chain_pop(region.retired_tables);
         if (region.space->spare_table.value == 0) {
             region.space->spare_table = table;
@@ -194,19 +217,19 @@ void Kernel::free_tables(Region& region) {
             frames_.free(table, 0);
         }
     }
+    return true;
 }
 
 void Kernel::free_region(Region& region) {
     AddressSpace& space = *region.space;
     if (region.memory != nullptr) detach(region);
-    free_tables(region);
     if (region.block.value != 0) frames_.free(region.block, region.block_order);
     if (region.thread != nullptr) region.thread->region = nullptr;
     if (region.lost_link.linked()) region.lost_link.unlink();
     space.regions.erase(region);
     --space.region_count;
     space.account->refund({.frames = region.charged, .objects = 1});
-    complete_all_deferred(region.waiters, Status::ok);
+    consequences_.finished.take_all(region.waiters);
     region.~Region();
     cells_.give_back(&region);
 }
@@ -261,7 +284,8 @@ void Kernel::lose(Region& region) {
     losing_.push_back(region);
 }
 
-// Nothing reaches the memory through this region any more.
+// Nothing reaches the memory through this region any more. Its tables are free: what is entered from now on needs the frames
+// that paid for them.
 void Kernel::detach(Region& region) {
     Memory& memory = *region.memory;
     memory.regions.remove(region);
@@ -272,11 +296,10 @@ void Kernel::detach(Region& region) {
     const NodeRef through = region.through;
     region.through = {};
     if (region.state == Region::State::losing) {
-        free_tables(region);  // what is entered from now on needs the frames that paid for them
         region.state = Region::State::mapped;
         region.space->lost.push_back(region);
         report_lost(*region.space->process);
-        complete_all_deferred(region.waiters, Status::ok);
+        consequences_.finished.take_all(region.waiters);
     }
     if (memory.dead) consequences_.reap(memory);
     nodes_.drop_reference(through);

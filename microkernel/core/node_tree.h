@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/account.h"
-#include "core/node.h"
+#include "core/records.h"
 
 namespace capos::kernel {
 
@@ -13,7 +13,8 @@ namespace capos::kernel {
 struct Consequences {
     List<Object, &Object::reap_link> dead;              // objects to take down
     List<Object, &Object::attention_link> attention;    // endpoints and notifications that may have something to deliver
-    List<NodeUse, &NodeUse::use_link> ended;            // mappings and queued calls whose node was killed
+    List<NodeUse, &NodeUse::use_link> ended;            // mappings, calls and RECEIVEs whose node was killed
+    PendingQueue finished;                              // deferred calls that have what they waited for
 
     // No capability to the object works from here on.
     void end(Object& object) {
@@ -28,7 +29,9 @@ struct Consequences {
     void look_at(Object& object) {
         if (!object.dead && !object.attention_link.linked()) attention.push_back(object);
     }
-    bool empty() const { return dead.empty() && attention.empty() && ended.empty(); }
+    // What an operation of the thread that runs has caused, unlike the rest, which is the reaper's.
+    bool urgent() const { return !attention.empty() || !ended.empty() || !finished.empty(); }
+    bool empty() const { return dead.empty() && !urgent(); }
 };
 
 class NodeTree {

@@ -153,13 +153,14 @@ Kernel::Restart Kernel::defer(ObjectCall& call, PendingQueue& waiters) {
 
 void Kernel::complete_deferred(Pending& pending, Status status) {
     Thread& caller = *pending.owner;
+    if (pending.what == PendingKind::stall) {
+        pending.what = PendingKind::unused;
+        if (!caller.ended()) scheduler_.make_ready(caller, *here_, now_);
+        return;
+    }
     --caller.deferred;
     if (pending.answer != kNoAnswer) fill_answer(caller.ring.answers[pending.answer], status, {});
     complete(pending, status, {.offset = pending.reply_offset});
-}
-
-void Kernel::complete_all_deferred(PendingQueue& waiters, Status status) {
-    while (Pending* pending = waiters.pop_front()) complete_deferred(*pending, status);
 }
 
 // A cell for a new object, paid for together with its root node and what else it needs. Null when the account has not that

@@ -40,7 +40,8 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
         case idl::AddressSpace::Unmap::kOrdinal: {
             const auto params = TRY(call.decode<idl::AddressSpace::Unmap>());
             Region* region = TRY(whole_region(space, params.address, params.bytes));
-            if (region->state == Region::State::losing) return push_work();
+            // What is being lost need not become scrap any more; what was removed so far stays removed.
+            if (region->state == Region::State::losing) region->state = Region::State::unmapping;
             unmap(*region);
             while (region->state == Region::State::unmapping) {
                 if (here_->steps_left == 0) return Restart::again;
@@ -54,13 +55,17 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
             const auto params = TRY(call.decode<idl::AddressSpace::Protect>());
             Region* region = TRY(whole_region(space, params.address, params.bytes));
             const Access access = TRY(access_of(params.protection));
-            if (region->state != Region::State::mapped) return push_work();
+            if (region->state == Region::State::unmapping) return fail(Status::bad_argument);
             if (region->memory != nullptr) {
                 const Node* through = region->through.get();
                 TRY(check_access(*region->memory, through != nullptr ? through->interface : Interface::readable_memory,
                                  access));
             } else if (access == Access::read_execute) {
                 return fail(Status::not_permitted);
+            }
+            if (region->state == Region::State::losing) {
+                region->access = access;  // of the pages that will be entered anew
+                return defer(call, region->waiters);
             }
             set_access(*region, access);
             while (region->cursor < region->pages.value) {
@@ -73,12 +78,6 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
         }
         default: return fail(Status::unimplemented);
     }
-}
-
-// The region is on its way somewhere: this thread helps, and tries again.
-Kernel::Restart Kernel::push_work() {
-    do_work(1);
-    return Restart::again;
 }
 
 // The region that spans exactly that range and can be changed. A thread's ring region goes only with its thread.
@@ -150,6 +149,7 @@ KernelResult<Kernel::Restart> Kernel::call_memory(ObjectCall& call) {
             const usize needed = idl::Memory::Read::Results::kBytesMin + (params.length + 7) / 8 * 8;
             if (call.out.size() < needed) return fail(Status::no_buffer);
             const auto frame = params.length != 0 ? memory.frame(params.offset / kPageBytes) : std::nullopt;
+            spend(params.length / kBytesPerUnit);
             const std::byte* from = frame ? port::direct_map(frame->address) + within : kZeroPage;
             return call.reply(idl::Memory::Read::Results{.data = {from, params.length}});
         }

@@ -54,6 +54,7 @@ Kernel::Outcome Kernel::submit_finish(Thread& thread, const abi::Submission& ent
 // The call that the answer stands for is over: what it holds goes on, or ends with its error.
 void Kernel::fill_answer(Answer& answer, Status status, std::span<const u64> results) {
     const bool good = status == Status::ok || status == Status::truncated;
+    spend(answer.held_count);
     answer.state = good ? Answer::State::done : Answer::State::failed;
     answer.error = status;
     answer.call = nullptr;
@@ -72,11 +73,14 @@ void Kernel::release_held(Pending& call, const Answer& answer) {
     Thread& caller = *call.owner;
     const auto node = caller.process().table.lookup(nodes_, answer.results[call.result_index]);
     if (!node) return end_call(call, node.error());
-    if ((*node)->interface == Interface::facet) return send(call, **node);
+    call_through(call, **node);
+    if ((*node)->interface == Interface::facet) {
+        // Its turn among the others is now; its message is copied in a piece of its own.
+        consequences_.look_at(*(*node)->object);
+        return enqueue(call, **node);
+    }
     // A kernel object acts in its caller's time.
     call.call_state = CallState::own;
-    nodes_.add_reference(**node);
-    call.through = (*node)->ref();
     caller.own_calls.push_back(call);
     posted(caller);
 }

@@ -22,7 +22,7 @@ bool Kernel::reap_step(u32& units) {
             if (region->state == Region::State::unmapping) {
                 retire(*region);
             } else if (await_invalidation(*region)) {
-                detach(*region);
+                finish_retiring(*region);
             }
         }
         return true;
@@ -74,6 +74,7 @@ void Kernel::end_use(NodeUse& use) {
     }
     // Whoever receives through it loses what it had received there.
     Thread& server = *pending.owner;
+    spend(server.ring.received().size() / kRecordsPerUnit);
     for (Received& received : server.ring.received()) {
         if (!received.in_use || received.call == nullptr || received.source != pending.source) continue;
         end_call(*received.call, Status::disconnected);
@@ -144,7 +145,7 @@ bool Kernel::reap_process(Process& process, u32& units) {
         for (u32 i = 0; i < process.table.frames(); ++i) frames_.free(process.table.frame(i), 0);
         process.account->refund({.frames = process.table.frames()});
         process.state = Process::State::ended;
-        complete_all_deferred(process.end_waiters, Status::ok);
+        consequences_.finished.take_all(process.end_waiters);
         if (Node* supervisor = process.supervisor.get()) {
             signal(static_cast<Notification&>(*supervisor->object), u64{1} << process.supervisor_bit);
         }
@@ -211,6 +212,10 @@ bool Kernel::reap_thread(Thread& thread, u32& units) {
     if (thread.phase == Thread::kRecords) {
         if (thread.cpu != nullptr && thread.cpu->current == &thread) return false;
         if (!end_records(thread, units)) return false;
+        if (thread.fault_call.what == PendingKind::stall) {
+            thread.fault_call.queue_link.unlink();
+            thread.fault_call.what = PendingKind::unused;
+        }
         if (thread.fault_call.what == PendingKind::fault) end_call(thread.fault_call, Status::cancelled);
         nodes_.drop_reference(thread.fault_facet);
         thread.fault_facet = {};
@@ -226,7 +231,7 @@ bool Kernel::reap_thread(Thread& thread, u32& units) {
         thread.account->refund({.frames = 1});  // the standing one
         thread.process_link.unlink();
         thread.phase = Thread::kReleased;
-        complete_all_deferred(thread.end_waiters, Status::ok);
+        consequences_.finished.take_all(thread.end_waiters);
         if (thread.process().state == Process::State::ending) consequences_.reap(thread.process());
     }
     if (!thread.dead) return true;

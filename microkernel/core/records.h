@@ -24,6 +24,7 @@ enum class PendingKind : u8 {
     timer,
     wait,     // for a word of memory to change
     work,     // a call to a kernel object that waits for other CPUs, or for something to be taken down
+    stall,    // a page fault that waits for its mapping to be lost; lies in the Thread and posts no completion
     fault,    // the kernel's own call for a thread that faulted; lies in the Thread and posts no completion
 };
 enum class CallState : u8 {

@@ -23,6 +23,7 @@ enum class ThreadState : u8 {
     waiting,    // in enter, for completions
     throttled,  // its scheduling context has no budget left
     faulted,    // waits for the answer of its fault endpoint
+    stalled,    // has touched a mapping that is being lost
     ended,      // will not run again; its pieces are being taken down
 };
 

@@ -144,9 +144,32 @@ void Simulation::run(u64 steps) {
 
 void Simulation::after_step(u32) {
     ++steps_;
+    check_work();
     if (steps_ % settings_.check_every != 0) return;
     world_.inspect.check();
     check_islands();
+}
+
+// No step does more than a bounded amount of work (R17), counted where the core can't: at its ports and in the rings.
+void Simulation::check_work() {
+    // The last piece may begin when the step is almost spent: one process, whose tables share half of their root with the
+    // kernel's; one message; or one answer that broke with all it held.
+    constexpr u64 kEntriesMax = 14 * kStepUnits + 512, kBytesMax = 2 * abi::kMessageBytesMax + 4096;
+    constexpr u64 kPostedMax = kStepUnits + abi::kPipelineDepthMax * 4;
+    u64 posted = 0;
+    std::unordered_map<u64, u32> now;
+    for (Process* process : world_.inspect.processes()) {
+        for (Thread* t = process->threads.front(); t != nullptr; t = process->threads.next(*t)) {
+            const u32 tail = now[t->block.value] = t->ring.cq_tail();
+            const auto before = posted_.find(t->block.value);
+            if (before != posted_.end() && tail >= before->second) posted += tail - before->second;
+        }
+    }
+    posted_ = std::move(now);
+    const Machine::Work& work = world_.machine.work;
+    if (posted > kPostedMax) throw Violation{"a step posts " + std::to_string(posted) + " completions"};
+    if (work.entries > kEntriesMax) throw Violation{"a step touches " + std::to_string(work.entries) + " page-table entries"};
+    if (work.bytes > kBytesMax) throw Violation{"a step copies " + std::to_string(work.bytes) + " bytes"};
 }
 
 const Simulation::Island* Simulation::island_of(const Object& object) const {

@@ -57,6 +57,7 @@ private:
     void after_step(u32 cpu);
     const Island* island_of(const kernel::Object& object) const;
     void check_islands();
+    void check_work();
     void trace(u32 cpu, const char* what);
 
     Settings settings_;
@@ -67,6 +68,7 @@ private:
     u64 next_program_{1};
     u64 steps_{};
     Counts counts_;
+    std::unordered_map<u64, u32> posted_;  // by physical address of a thread: completions so far
 };
 
 }  // namespace capos::sim
