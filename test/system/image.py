@@ -30,9 +30,7 @@ class ImageError(Exception):
 
 def system_archive(build: Path) -> bytes:
     """The boot archive of the image that users boot. Errors: OSError when a file of it is not built."""
-    with tempfile.NamedTemporaryFile() as file:
-        make_archive(Path(file.name), {name: build / path for name, path in ARCHIVE.items()})
-        return Path(file.name).read_bytes()
+    return make_archive({name: (build / path).read_bytes() for name, path in ARCHIVE.items()})
 
 
 class ImageMaker:

@@ -18,7 +18,7 @@ def system_iso(build: Path, output: Path = paths.OUT / "capos.iso", kernel_argum
     """Makes `output` from a build folder in which TARGETS are built. Errors: CommandError."""
     output.parent.mkdir(parents=True, exist_ok=True)
     archive = paths.OUT / "archive.tar"
-    make_archive(archive, {name: build / file for name, file in ARCHIVE.items()})
+    archive.write_bytes(make_archive({name: (build / file).read_bytes() for name, file in ARCHIVE.items()}))
     try:
         make_iso(output, build / KERNEL, [("init", build / INIT), ("archive", archive)], kernel_arguments)
     except ValueError as error:
