@@ -2,8 +2,8 @@
 
 usage: make_view.py VIEW NAME=FOLDER...
 
-NAME may be a path, `servers/init`: of that folder the view has this part only. Idempotent; a link that is not named any more is
-removed.
+NAME may be a path, `servers/init`: of that folder the view has this part only. Idempotent; a link that is not named any
+more is removed.
 """
 
 import os

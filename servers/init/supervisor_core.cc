@@ -1,4 +1,4 @@
-#include "init/supervisor_core.h"
+#include "servers/init/supervisor_core.h"
 
 #include <algorithm>
 

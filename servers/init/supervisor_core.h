@@ -1,13 +1,13 @@
-// supervisor_core.h - decides when services start, die, come back, are parked and end. Pure: inputs with the time they happened
-// at, outputs as actions in a queue; it neither makes processes nor reads a clock. Init's shell (supervisor.h) does what it says.
+// supervisor_core.h - decides when services start, die, come back, are parked and end. Pure: inputs with the time when they
+// happened, outputs as actions in a queue; it neither makes processes nor reads a clock. supervisor.h does what it says.
 //
 // Rules (design-system §3)
 //  - A service starts when all that it waits for is ready; those that wait for nothing start together.
-//  - It has an instance at most. What an instance says after its end, or after its deadline, is ignored (incarnation).
+//  - It has one instance at most. What an instance says after its end is ignored (incarnation).
 //  - The first restart is immediate, further ones wait 10 ms, 20 ms .. 10 s. An instance that completed a call and lived at least
 //    that long, and 10 ms, begins the row anew; so does a window without a death.
-//  - Deaths without a completed call count: more of them than restart.times within the window park the service. Parked, stopped
-//    and finished services have their endpoints down, so that calls end instead of waiting for ever.
+//  - Deaths without a completed call count: more of them than restart.times within the window park the service. Parked,
+//    stopped and finished services have their endpoints down, so that calls end instead of waiting for ever.
 //  - Not ready in time, or three pings without an answer: killed, which counts like a crash.
 //  - At boot a required service that is parked, or waits for one that is, asks for the rescue prompt. Later the system stays up.
 //  - Shutdown asks a service to end when all that stop before it have ended, and kills it when it takes too long.
@@ -17,8 +17,8 @@
 #include <deque>
 #include <optional>
 
-#include "init/manifest_check.h"
-#include "init/service_graph.h"
+#include "servers/init/manifest_check.h"
+#include "servers/init/service_graph.h"
 
 namespace capos::init {
 

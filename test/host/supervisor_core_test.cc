@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "host/support/manifests.h"
-#include "init/supervisor_core.h"
+#include "servers/init/supervisor_core.h"
 
 using namespace capos;
 using namespace capos::init;
@@ -20,11 +20,13 @@ constexpr u64 kMs = SupervisorCore::kMillisecond, kSec = SupervisorCore::kSecond
 
 // What was said since the last time, as "spawn 0, kill 1".
 std::string said(SupervisorCore& core) {
-    constexpr const char* kNames[] = {"spawn", "ping", "ask", "kill", "up", "down", "parked", "rescue", "boot_complete", "shut_down"};
+    constexpr const char* kNames[] = {"spawn", "ping", "ask", "kill", "up", "down", "parked", "rescue", "boot_complete",
+                                      "shut_down"};
     std::string text;
     while (const auto action = core.next_action()) {
         text += (text.empty() ? "" : ", ") + std::string{kNames[static_cast<usize>(action->kind)]};
-        if (action->kind != Kind::boot_complete && action->kind != Kind::shut_down) text += " " + std::to_string(action->service);
+        const bool of_all = action->kind == Kind::boot_complete || action->kind == Kind::shut_down;
+        if (!of_all) text += " " + std::to_string(action->service);
     }
     return text;
 }

@@ -1,11 +1,11 @@
-// Random histories of a supervised system: services that crash, hang, dawdle and refuse to end, operators that interfere, and in
-// the end a shutdown. Whatever happens, the supervisor keeps its promises. A failing run names its seed.
+// Random histories of a supervised system: services that crash, hang, dawdle and refuse to end, operators that interfere, and
+// in the end a shutdown. Whatever happens, the supervisor keeps its promises. A failing run names its seed.
 #include <new>
 
 #include <catch2/catch.hpp>
 #include <random>
 
-#include "init/supervisor_core.h"
+#include "servers/init/supervisor_core.h"
 
 using namespace capos;
 using namespace capos::init;

@@ -68,9 +68,10 @@ def include_direction(tree: Tree):
 
 
 def _may_include(path: str, include: str, allowed: set[str]) -> bool:
-    """A name without a folder is a neighbour; a first component is a view, or the includer's own folder."""
+    """A name without a folder is a neighbour; a first component is a view; a server's path may be its own folder."""
     first, _, rest = include.partition("/")
-    return not rest or first in allowed or (path.startswith(("drivers/", "servers/", "posix/")) and first == path.split("/")[1])
+    own = "/".join(path.split("/")[:2]) + "/"
+    return not rest or first in allowed or (path.startswith(("drivers/", "servers/", "posix/")) and include.startswith(own))
 
 
 _INSTRUCTION = re.compile(r"\s*[0-9a-f]+:\s")
