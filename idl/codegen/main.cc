@@ -1,11 +1,14 @@
 // capnpc-capos - turns the schema compiler's output into what capOS needs. Host tool.
 //
 //      capnp compile -o- --src-prefix=ROOT FILE.capnp... > REQUEST
-//      capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] [--description FILE.json]
+//      capnpc-capos --source-root ROOT --request REQUEST OUTPUT...
+//
+//      --messages FILE.h         of a served interface's schema, one file: structs with their codec (codegen/messages.h)
+//      --kernel-messages FILE.h  of the kernel's interfaces: strictly flat structs (codegen/kernel_messages.h)
+//      --description FILE.json   everything, for tools (codegen/description.h)
 //
 // The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
-// started by the compiler can't. What is asked for decides the rules: --messages makes the files of the request kernel files,
-// which hold only what has a flat representation. Comments are checked always.
+// started by the compiler can't. What is asked for decides the rules; comments are checked always.
 //
 // Prints every problem as FILE:LINE: TEXT and writes nothing when there is one. Exit status 1: the schema is refused; 2: the
 // tool could not do its work.
@@ -26,6 +29,7 @@
 
 #include "codegen/description.h"
 #include "codegen/docs.h"
+#include "codegen/kernel_messages.h"
 #include "codegen/messages.h"
 #include "codegen/problems.h"
 #include "codegen/request.h"
@@ -41,6 +45,7 @@ struct Options {
     std::string source_root;
     std::string request;
     std::string messages;
+    std::string kernel_messages;
     std::string description;
 };
 
@@ -50,6 +55,7 @@ std::optional<Options> parse(int count, char** arguments) {
         {"--source-root", &options.source_root},
         {"--request", &options.request},
         {"--messages", &options.messages},
+        {"--kernel-messages", &options.kernel_messages},
         {"--description", &options.description}};
     for (int i = 1; i < count; i += 2) {
         const auto option = known.find(arguments[i]);
@@ -89,8 +95,13 @@ int run(const Options& options) {
         std::cerr << "capnpc-capos: can't read " << options.request << '\n';
         return kFailed;
     }
-    const std::vector<File> files = read_request(descriptor);
+    const Model model = read_request(descriptor);
+    const std::vector<File>& files = model.files;
     close(descriptor);
+    if (!options.messages.empty() && files.size() != 1) {
+        std::cerr << "capnpc-capos: --messages makes one header of one schema\n";
+        return kFailed;
+    }
 
     Problems problems;
     std::vector<Source> sources;
@@ -104,7 +115,9 @@ int run(const Options& options) {
         check_docs(file, sources.back(), problems);
     }
 
-    if (!options.messages.empty()) {
+    check_unique(model, sources, problems);
+    if (!options.messages.empty()) check_messages(files[0], sources[0], model, problems);
+    if (!options.kernel_messages.empty()) {
         std::vector<Enum> enums;
         for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
         for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
@@ -112,7 +125,10 @@ int run(const Options& options) {
     if (!problems.empty()) return report(problems);
 
     bool written = true;
-    if (!options.messages.empty()) written = write_text(options.messages, emit_messages(files));
+    if (!options.messages.empty()) written = write_text(options.messages, emit_messages(files[0], model));
+    if (!options.kernel_messages.empty()) {
+        written = write_text(options.kernel_messages, emit_kernel_messages(files)) && written;
+    }
     if (!options.description.empty()) written = write_text(options.description, emit_description(files)) && written;
     return written ? 0 : kFailed;
 }
@@ -125,7 +141,7 @@ int main(int count, char** arguments) {
     const auto options = capos::codegen::parse(count, arguments);
     if (!options) {
         std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] "
-                     "[--description FILE.json]\n";
+                     "[--kernel-messages FILE.h] [--description FILE.json]\n";
         return capos::codegen::kFailed;
     }
     try {

@@ -1,7 +1,10 @@
 #include "codegen/messages.h"
 
 #include <algorithm>
+#include <functional>
+#include <set>
 
+#include "codegen/cpp.h"
 #include "codegen/names.h"
 #include "codegen/text.h"
 
@@ -11,11 +14,11 @@ namespace {
 
 constexpr const char* kPreamble[] = {
     "//",
-    "// The messages of the kernel's objects: one struct for each interface and method. `decode` checks everything; idl/flat.h",
-    "// says what. Its views point into the message. `encode` returns the bytes written, a multiple of 8, or 0 for no room.",
-    "// kBytesMin is the size without the contents of Text and Data; kCapabilities counts the capability fields. `visit`",
-    "// calls back with name and value of each field, for traces and tests. encoded_bytes is what encode will return;",
-    "// kFixedSize: it is always kBytesMin.",
+    "// Messages: one struct for each struct of the schema, and one for each interface, with its methods. `decode` checks",
+    "// everything; idl/wire.h says what. Its views point into the message. `encode` returns the bytes written, a multiple of",
+    "// 8, or 0 for no room. encoded_bytes is what encode will return; kBytesMin is that without the contents of Text, Data",
+    "// and List; kFixedSize: there are none. kCapabilities is how many a message brings at most. `visit` calls back with name",
+    "// and value of each field, for traces and tests. Client, Server, Reply and Answer are defined in the stubs' header.",
     "#pragma once",
     "",
     "#include <cstddef>",
@@ -25,207 +28,240 @@ constexpr const char* kPreamble[] = {
     "#include <string_view>",
     "",
     "#include \"abi/types.h\"",
-    "#include \"idl/flat.h\"",
-    "",
-    "namespace capos::idl {",
 };
 
-struct Scalar {
-    const char* type;
-    u32 bytes;
-};
-
-Scalar scalar_of(const Type& type) {
-    switch (type.kind) {
-        case TypeKind::int8: return {"i8", 1};
-        case TypeKind::int16: return {"i16", 2};
-        case TypeKind::int32: return {"i32", 4};
-        case TypeKind::int64: return {"i64", 8};
-        case TypeKind::uint8: return {"u8", 1};
-        case TypeKind::uint16: return {"u16", 2};
-        case TypeKind::uint32: return {"u32", 4};
-        case TypeKind::uint64: return {"u64", 8};
-        default: return {type.name.c_str(), 2};  // an enum
-    }
-}
-
-std::string cpp_type(const Type& type) {
-    switch (type.kind) {
-        case TypeKind::boolean: return "bool";
-        case TypeKind::text: return "std::string_view";
-        case TypeKind::data: return "std::span<const std::byte>";
-        case TypeKind::capability: return "CapabilityIndex";
-        default: return scalar_of(type).type;
-    }
-}
+bool is_struct(const Type& type) { return type.kind == TypeKind::structure; }
 
 std::string read_expression(const Field& field) {
+    const auto call = [&](const std::string& function, u32 at) { return concat("reader.", function, "(", at, ")"); };
     switch (field.type.kind) {
-        case TypeKind::boolean: return concat("reader.boolean(", field.offset, ")");
-        case TypeKind::text: return concat("reader.text(", field.offset, ")");
-        case TypeKind::data: return concat("reader.data(", field.offset, ")");
-        case TypeKind::capability: return concat("reader.capability(", field.offset, ")");
-        default: {
-            const Scalar scalar = scalar_of(field.type);
-            return concat("reader.scalar<", scalar.type, ">(", field.offset * scalar.bytes, ")");
-        }
+        case TypeKind::boolean: return call("boolean", field.offset);
+        case TypeKind::text: return call("text", field.offset);
+        case TypeKind::data: return call("data", field.offset);
+        case TypeKind::capability: return call("capability", field.offset);
+        case TypeKind::structure: return call(concat("structure<", cpp_type(field.type), ">"), field.offset);
+        case TypeKind::list: return call(concat("list<", cpp_type(field.type.element.at(0)), ">"), field.offset);
+        default: return call(concat("scalar<", cpp_type(field.type), ">"), field.offset * scalar_bytes(field.type));
     }
 }
 
 std::string write_statement(const Field& field) {
-    const std::string name = snake_case(field.name);
+    const auto call = [&](const char* function, u32 at) {
+        return concat("writer.", function, "(", at, ", ", snake_case(field.name), ");");
+    };
     switch (field.type.kind) {
-        case TypeKind::boolean: return concat("writer.boolean(", field.offset, ", ", name, ");");
-        case TypeKind::text: return concat("writer.text(", field.offset, ", ", name, ");");
-        case TypeKind::data: return concat("writer.data(", field.offset, ", ", name, ");");
-        case TypeKind::capability: return concat("writer.capability(", field.offset, ", ", name, ");");
-        default: return concat("writer.scalar(", field.offset * scalar_of(field.type).bytes, ", ", name, ");");
+        case TypeKind::boolean: return call("boolean", field.offset);
+        case TypeKind::text: return call("text", field.offset);
+        case TypeKind::data: return call("data", field.offset);
+        case TypeKind::capability: return call("capability", field.offset);
+        case TypeKind::structure: return call("structure", field.offset);
+        case TypeKind::list: return call("list", field.offset);
+        default: return call("scalar", field.offset * scalar_bytes(field.type));
     }
 }
 
 class Emitter {
 public:
-    std::string take() { return std::move(out_); }
+    Emitter(const File& file, const Model& model) : file_{file}, model_{model} {}
 
-    void line(u32 indent, const std::string& text) {
-        if (!text.empty()) out_.append(indent * 4, ' ');
-        out_ += text;
-        out_ += '\n';
+    std::string run() {
+        out_.line(0, concat("// Generated by capnpc-capos from ", file_.name, "; not edited."));
+        for (const char* line : kPreamble) out_.line(0, line);
+        includes();
+        out_.line(0, "");
+        out_.line(0, "namespace capos::idl {");
+        for (const Enum& one : file_.enums) emit_enum(out_, one);
+        declare_structs();
+        for (const Struct* one : in_order()) {
+            out_.line(0, "");
+            out_.comment(0, one->doc);
+            structure(0, one->name, *one);
+        }
+        for (const Interface& one : file_.interfaces) interface(one);
+        method_list();
+        out_.line(0, "");
+        out_.line(0, "}  // namespace capos::idl");
+        return out_.take();
     }
 
-    void enumeration(const Enum& one) {
-        line(0, "");
-        line(0, concat("enum class ", one.name, " : u16 {"));
-        for (const Enumerant& enumerant : one.enumerants) {
-            line(1, concat(snake_case(enumerant.name), " = ", enumerant.value, ","));
+private:
+    // The headers of what is used of other files, and of the primitives.
+    void includes() {
+        std::set<std::string> headers = {"idl/wire.h"};
+        const std::function<void(const Type&)> add = [&](const Type& type) {
+            if (type.kind == TypeKind::list) return add(type.element.at(0));
+            const bool is_declared = type.kind == TypeKind::structure || type.kind == TypeKind::enumeration;
+            if (is_declared && type.file != file_.name) headers.insert(messages_header(type.file));
+        };
+        for (const Struct& one : file_.structs) {
+            for (const Field& field : one.fields) add(field.type);
         }
-        line(0, "};");
+        for (const Interface& interface : file_.interfaces) {
+            for (const Method& method : interface.methods) {
+                for (const Struct* message : {&method.params, &method.results}) {
+                    if (message->is_stream) continue;
+                    for (const Field& field : message->fields) add(field.type);
+                    if (!message->is_implicit && message->file != file_.name) headers.insert(messages_header(message->file));
+                }
+            }
+        }
+        for (const std::string& header : headers) out_.line(0, concat("#include \"", header, "\""));
+    }
+
+    void declare_structs() {
+        if (file_.structs.empty()) return;
+        out_.line(0, "");
+        for (const Struct& one : file_.structs) out_.line(0, concat("struct ", one.name, ";"));
+    }
+
+    // Each struct after those that it holds.
+    std::vector<const Struct*> in_order() const {
+        std::vector<const Struct*> order;
+        std::set<u64> done;
+        const std::function<void(u64)> add = [&](u64 id) {
+            const auto one = std::ranges::find(file_.structs, id, &Struct::id);
+            if (one == file_.structs.end() || !done.insert(id).second) return;
+            for (const Field& field : one->fields) {
+                if (is_struct(field.type)) add(field.type.id);
+            }
+            order.push_back(&*one);
+        };
+        for (const Struct& one : file_.structs) add(one.id);
+        return order;
+    }
+
+    void structure(u32 indent, const std::string& name, const Struct& one) {
+        line(indent, concat("struct ", name, " {"));
+        for (const Field& field : one.fields) {
+            line(indent + 1, concat(cpp_type(field.type), " ", snake_case(field.name), "{};"));
+        }
+        if (!one.fields.empty()) line(0, "");
+        constants(indent + 1, one);
+        line(0, "");
+        line(indent + 1, concat("static std::optional<", name,
+                                "> decode(std::span<const std::byte> message, u8 capability_count) {"));
+        line(indent + 2, concat("return wire::decode<", name, ">(message, capability_count);"));
+        line(indent + 1, "}");
+        line(indent + 1, "usize encode(std::span<std::byte> out) const { return wire::encode(*this, out); }");
+        sizes(indent + 1, one);
+        line(0, "");
+        functions(indent + 1, name, one);
+        line(indent, "};");
+    }
+
+    void constants(u32 indent, const Struct& one) {
+        std::string bytes_min = concat("8 * ", 1 + u32{one.data_words} + one.pointers);
+        for (const Field& field : one.fields) {
+            if (is_struct(field.type)) bytes_min += concat(" + ", cpp_type(field.type), "::kBytesMin - 8");
+        }
+        line(indent, concat("static constexpr u16 kDataWords = ", one.data_words, ";"));
+        line(indent, concat("static constexpr u16 kPointers = ", one.pointers, ";"));
+        line(indent, concat("static constexpr usize kBytesMin = ", bytes_min, ";"));
+        line(indent, concat("static constexpr u8 kCapabilities = ", capabilities_of(one, model_), ";"));
+        std::set<u64> seen;
+        line(indent, concat("static constexpr bool kFixedSize = ", is_fixed_size(one, seen) ? "true" : "false", ";"));
+    }
+
+    bool is_fixed_size(const Struct& one, std::set<u64>& seen) const {
+        return std::ranges::none_of(one.fields, [&](const Field& field) {
+            if (!is_struct(field.type)) return is_counted(field.type);
+            return seen.insert(field.type.id).second && !is_fixed_size(model_.structs.at(field.type.id), seen);
+        });
+    }
+
+    // Whether a field of that type adds to a message what is not in the sections of its struct.
+    static bool is_counted(const Type& type) {
+        return type.kind == TypeKind::text || type.kind == TypeKind::data || type.kind == TypeKind::list || is_struct(type);
+    }
+
+    void sizes(u32 indent, const Struct& one) {
+        std::string sum;
+        for (const Field& field : one.fields) {
+            if (!is_counted(field.type)) continue;
+            sum += concat(sum.empty() ? "" : " + ", "wire::field_bytes(", snake_case(field.name), ")");
+        }
+        line(indent, "usize encoded_bytes() const { return wire::kWordBytes + wire::field_bytes(*this); }");
+        line(indent, concat("usize content_bytes() const { return ", sum.empty() ? "0" : sum, "; }"));
+    }
+
+    // What wire.h calls for each struct, and visit.
+    void functions(u32 indent, const std::string& name, const Struct& one) {
+        if (one.fields.empty()) {
+            line(indent, concat("static ", name, " read_from(wire::StructReader&) { return {}; }"));
+            line(indent, "void write_to(wire::StructWriter&) const {}");
+            line(indent, "template <typename Visitor>");
+            return line(indent, "void visit(Visitor&&) const {}");
+        }
+        line(indent, concat("static ", name, " read_from(wire::StructReader& reader) {"));
+        line(indent + 1, concat(name, " fields;"));
+        for (const Field& field : one.fields) {
+            line(indent + 1, concat("fields.", snake_case(field.name), " = ", read_expression(field), ";"));
+        }
+        line(indent + 1, "return fields;");
+        line(indent, "}");
+        line(indent, "void write_to(wire::StructWriter& writer) const {");
+        for (const Field& field : one.fields) line(indent + 1, write_statement(field));
+        line(indent, "}");
+        line(indent, "template <typename Visitor>");
+        line(indent, "void visit(Visitor&& visitor) const {");
+        for (const Field& field : one.fields) {
+            line(indent + 1, concat("visitor(\"", field.name, "\", ", snake_case(field.name), ");"));
+        }
+        line(indent, "}");
     }
 
     void interface(const Interface& one) {
         line(0, "");
         line(0, concat("struct ", one.name, " {"));
         line(1, concat("static constexpr u64 kInterfaceId = ", hex(one.id), ";"));
+        line(1, "class Client;");
+        line(1, "class Server;");
         for (const Method& method : one.methods) this->method(one, method);
         line(0, "};");
-    }
-
-private:
-    static std::string signature(const Struct& message) {
-        std::string text;
-        for (const Field& field : message.fields) {
-            text += concat(text.empty() ? "" : ", ", field.name, " :", field.type.name);
-        }
-        return "(" + text + ")";
     }
 
     void method(const Interface& owner, const Method& one) {
         line(0, "");
         line(1, concat("// ", one.name, " @", one.ordinal, " ", signature(one.params)));
-        line(1, concat("//     -> ", signature(one.results)));
+        line(1, concat("//     -> ", one.results.is_stream ? "stream" : signature(one.results)));
         line(1, concat("struct ", pascal_case(one.name), " {"));
         line(2, concat("static constexpr u64 kInterfaceId = ", owner.name, "::kInterfaceId;"));
         line(2, concat("static constexpr u16 kOrdinal = ", one.ordinal, ";"));
-        message("Params", one.params, "flat::kParamsBytesMax");
-        message("Results", one.results, "flat::kResultsBytesMax");
+        message("Params", one.params);
+        message("Results", one.results);
+        emit_reply_types(out_, one, true);
         line(1, "};");
     }
 
-    void message(const std::string& name, const Struct& one, const std::string& bytes_max) {
+    void message(const std::string& name, const Struct& one) {
         line(0, "");
-        line(2, concat("struct ", name, " {"));
-        for (const Field& field : one.fields) line(3, concat(cpp_type(field.type), " ", snake_case(field.name), "{};"));
-        if (!one.fields.empty()) line(0, "");
-        const auto is_capability = [](const Field& field) { return field.type.kind == TypeKind::capability; };
-        line(3, concat("static constexpr flat::Layout kLayout{.data_words = ", one.data_words, ", .pointers = ", one.pointers,
-                       ", .bytes_max = ", bytes_max, "};"));
-        line(3, "static constexpr usize kBytesMin = kLayout.bytes_min();");
-        line(3, concat("static constexpr u8 kCapabilities = ", std::ranges::count_if(one.fields, is_capability), ";"));
-        const bool fixed = std::ranges::none_of(one.fields, has_bytes);
-        line(3, concat("static constexpr bool kFixedSize = ", fixed ? "true" : "false", ";"));
-        line(0, "");
-        line(3, concat("static std::optional<", name, "> decode(std::span<const std::byte> message, u8 capability_count) {"));
-        line(4, one.fields.empty() ? "const flat::Reader reader{message, kLayout, capability_count};"
-                                   : "flat::Reader reader{message, kLayout, capability_count};");
-        line(4, concat(name, " fields;"));
-        for (const Field& field : one.fields) {
-            line(4, concat("fields.", snake_case(field.name), " = ", read_expression(field), ";"));
-        }
-        line(4, "if (!reader.valid()) return std::nullopt;");
-        line(4, "return fields;");
-        line(3, "}");
-        line(0, "");
-        encoded_bytes(one);
-        line(0, "");
-        line(3, "usize encode(std::span<std::byte> out) const {");
-        line(4, "if (out.size() < kBytesMin) return 0;");
-        line(4, "flat::Writer writer{out, kLayout};");
-        for (const Field& field : one.fields) line(4, write_statement(field));
-        line(4, "return writer.finish();");
-        line(3, "}");
-        line(0, "");
-        visit(one);
-        line(2, "};");
+        if (one.is_implicit || one.is_stream) return structure(2, name, one);
+        line(2, concat("using ", name, " = idl::", one.name, ";"));
     }
 
-    static bool has_bytes(const Field& field) {
-        return field.type.kind == TypeKind::text || field.type.kind == TypeKind::data;
-    }
-
-    void encoded_bytes(const Struct& one) {
-        std::string sum = "kBytesMin";
-        for (const Field& field : one.fields) {
-            if (field.type.kind == TypeKind::text) sum += concat(" + flat::text_bytes(", snake_case(field.name), ")");
-            if (field.type.kind == TypeKind::data) sum += concat(" + flat::data_bytes(", snake_case(field.name), ")");
-        }
-        line(3, concat("usize encoded_bytes() const { return ", sum, "; }"));
-    }
-
-    void visit(const Struct& one) {
-        line(3, "template <typename Visitor>");
-        if (one.fields.empty()) return line(3, "void visit(Visitor&&) const {}");
-        line(3, "void visit(Visitor&& visitor) const {");
-        for (const Field& field : one.fields) line(4, concat("visitor(\"", field.name, "\", ", snake_case(field.name), ");"));
-        line(3, "}");
-    }
-
-    std::string out_;
-};
-
-// A type list, for what treats all methods alike.
-std::string method_list(const std::vector<File>& files) {
-    std::string list;
-    for (const File& file : files) {
-        for (const Interface& interface : file.interfaces) {
+    // A type list, for what treats all methods alike.
+    void method_list() {
+        std::string list;
+        for (const Interface& interface : file_.interfaces) {
             for (const Method& method : interface.methods) {
                 list += concat(list.empty() ? "" : ",", "\n    ", interface.name, "::", pascal_case(method.name));
             }
         }
+        line(0, "");
+        line(0, "// Every method, for what treats all of them alike.");
+        line(0, "template <template <typename...> typename Each>");
+        line(0, concat("using ", schema_name(file_.name), "Methods = Each<", list, ">;"));
     }
-    return list;
-}
+
+    void line(u32 indent, const std::string& text) { out_.line(indent, text); }
+
+    const File& file_;
+    const Model& model_;
+    Lines out_;
+};
 
 }  // namespace
 
-std::string emit_messages(const std::vector<File>& files) {
-    std::string names;
-    for (const File& file : files) names += (names.empty() ? "" : ", ") + file.name;
-    Emitter emitter;
-    emitter.line(0, concat("// Generated by capnpc-capos from ", names, "; not edited."));
-    for (const char* line : kPreamble) emitter.line(0, line);
-    for (const File& file : files) {
-        for (const Enum& one : file.enums) emitter.enumeration(one);
-    }
-    for (const File& file : files) {
-        for (const Interface& one : file.interfaces) emitter.interface(one);
-    }
-    emitter.line(0, "");
-    emitter.line(0, "// Every method, for what treats all of them alike.");
-    emitter.line(0, "template <template <typename...> typename List>");
-    emitter.line(0, concat("using AllMethods = List<", method_list(files), ">;"));
-    emitter.line(0, "");
-    emitter.line(0, "}  // namespace capos::idl");
-    return emitter.take();
-}
+std::string emit_messages(const File& file, const Model& model) { return Emitter{file, model}.run(); }
 
 }  // namespace capos::codegen

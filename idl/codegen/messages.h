@@ -1,12 +1,13 @@
-// messages.h - the kernel's messages: the rules that a schema keeps to be representable flat, and the C++ header made of it.
+// messages.h - the messages of served interfaces: the rules that a schema keeps to be representable, and the C++ header made of
+// it. The primitives, and what decode checks, are in idl/wire.h.
 //
-// The rules are those of idl/flat.h: a message is one struct of integers, booleans, enumerants, Text, Data and capabilities,
-// without defaults other than zero. They hold for every interface of the files given; the sizes too (256 bytes of parameters,
-// 8192 of results, 8 capabilities).
+// A struct becomes a C++ struct of values: numbers, Bool, enums, Text, Data, capabilities, structs, and List(T) of these but of
+// lists and capabilities. Refused: unions, groups, generics, AnyStruct, AnyList, Void, List(List(T)), List(capability),
+// defaults other than zero, a struct that contains itself other than in a list, declarations inside declarations, more than 8
+// capabilities in a message, files that need each other.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "codegen/model.h"
 #include "codegen/problems.h"
@@ -14,10 +15,16 @@
 
 namespace capos::codegen {
 
-// Adds a problem, with its line, for each thing in `file` that has no flat representation. `enums`: those that will be emitted.
-void check_flat(const File& file, const Source& source, const std::vector<Enum>& enums, Problems& problems);
+// Adds a problem, with its line, for each thing in `file` that has no representation.
+void check_messages(const File& file, const Source& source, const Model& model, Problems& problems);
 
-// The header. Everything in `files` passed check_flat.
-std::string emit_messages(const std::vector<File>& files);
+// All declarations end up in one namespace, so their names differ across files. `sources`: of model.files, in their order.
+void check_unique(const Model& model, const std::vector<Source>& sources, Problems& problems);
+
+// How many capabilities a message with this struct in it brings at most; more than 8 when its fields alone are more.
+u32 capabilities_of(const Struct& one, const Model& model);
+
+// The header. `file` passed check_messages.
+std::string emit_messages(const File& file, const Model& model);
 
 }  // namespace capos::codegen

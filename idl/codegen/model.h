@@ -1,6 +1,7 @@
 // model.h - a schema file as plain data: what the emitters of capnpc-capos read. Host tool; nothing here knows Cap'n Proto.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,10 @@ struct Type {
     TypeKind kind{};
     u64 id{};          // of the enum, struct or interface
     std::string name;  // as the schema writes it: UInt64, List(Text), Memory
+    std::string file;  // that declares it, as File::name
+    bool nested{};     // declared inside another declaration
     bool generic{};    // an instance of a generic declaration
+    std::vector<Type> element;  // of a list: one
 };
 
 struct Field {
@@ -39,11 +43,13 @@ struct Field {
 
 struct Struct {
     u64 id{};
+    std::string file;  // that declares it
     std::string name;  // with the names of what it is nested in: Outer.Inner
     std::string doc;
     u16 data_words{};
     u16 pointers{};
     bool generic{};
+    bool is_group{};
     bool is_implicit{};  // the parameter or result list of a method
     bool is_stream{};    // `-> stream`
     std::vector<Field> fields;  // in the order of the text
@@ -87,6 +93,11 @@ struct File {
     std::vector<Interface> interfaces;  // these three in the order of the text, nested ones after what holds them
     std::vector<Struct> structs;
     std::vector<Enum> enums;
+};
+
+struct Model {
+    std::vector<File> files;             // those to generate from
+    std::map<u64, Struct> structs;       // every struct that a type in them names, in whatever file it stands
 };
 
 }  // namespace capos::codegen

@@ -1,6 +1,7 @@
 #include "codegen/request.h"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <string_view>
 
@@ -26,14 +27,17 @@ public:
         for (const Node::SourceInfo::Reader info : request.getSourceInfo()) sources_.emplace(info.getId(), info);
     }
 
-    std::vector<File> files() const {
-        std::vector<File> files;
+    Model model() const {
+        Model model;
         for (const auto requested : request_.getRequestedFiles()) {
             File file{.id = requested.getId(), .name = text(requested.getFilename()), .doc = doc(requested.getId())};
             add_nested(file, nodes_.at(file.id), "");
-            files.push_back(std::move(file));
+            model.files.push_back(std::move(file));
         }
-        return files;
+        for (const auto& [id, node] : nodes_) {
+            if (node.isStruct()) model.structs.emplace(id, structure(node, short_name(id)));
+        }
+        return model;
     }
 
 private:
@@ -48,11 +52,20 @@ private:
         return text(info->second.getMembers()[index].getDocComment());
     }
 
+    // What stands before the colon of a display name.
+    std::string file_of(u64 id) const {
+        const auto node = nodes_.find(id);
+        if (node == nodes_.end()) return {};
+        const std::string display = text(node->second.getDisplayName());
+        return display.substr(0, display.find(':'));
+    }
+
+    // The name inside its file: Outer.Inner.
     std::string short_name(u64 id) const {
         const auto node = nodes_.find(id);
         if (node == nodes_.end()) return "?";
-        const auto display = node->second.getDisplayName();
-        return text(display).substr(node->second.getDisplayNamePrefixLength());
+        const std::string display = text(node->second.getDisplayName());
+        return display.substr(display.find(':') + 1);
     }
 
     void add_nested(File& file, Node::Reader parent, const std::string& prefix) const {
@@ -83,8 +96,14 @@ private:
     static bool has_bindings(schema::Brand::Reader brand) { return brand.getScopes().size() != 0; }
 
     template <typename Reference>
-    Type declared(TypeKind kind, Reference to) const {
-        return {.kind = kind, .id = to.getTypeId(), .name = short_name(to.getTypeId()), .generic = has_bindings(to.getBrand())};
+    Type declared(TypeKind kind, Reference to, u64 id) const {
+        const std::string name = short_name(id);
+        return {.kind = kind,
+                .id = id,
+                .name = name,
+                .file = file_of(id),
+                .nested = name.find('.') != std::string::npos,
+                .generic = has_bindings(to.getBrand())};
     }
 
     static Type any_pointer(schema::Type::AnyPointer::Reader any) {
@@ -113,11 +132,15 @@ private:
             case schema::Type::DATA: return {.kind = TypeKind::data, .name = "Data"};
             case schema::Type::LIST: {
                 const Type element = type(from.getList().getElementType());
-                return {.kind = TypeKind::list, .name = "List(" + element.name + ")", .generic = element.generic};
+                return {.kind = TypeKind::list,
+                        .name = "List(" + element.name + ")",
+                        .generic = element.generic,
+                        .element = {element}};
             }
-            case schema::Type::ENUM: return declared(TypeKind::enumeration, from.getEnum());
-            case schema::Type::STRUCT: return declared(TypeKind::structure, from.getStruct());
-            case schema::Type::INTERFACE: return declared(TypeKind::capability, from.getInterface());
+            case schema::Type::ENUM: return declared(TypeKind::enumeration, from.getEnum(), from.getEnum().getTypeId());
+            case schema::Type::STRUCT: return declared(TypeKind::structure, from.getStruct(), from.getStruct().getTypeId());
+            case schema::Type::INTERFACE:
+                return declared(TypeKind::capability, from.getInterface(), from.getInterface().getTypeId());
             case schema::Type::ANY_POINTER: return any_pointer(from.getAnyPointer());
         }
         return {.kind = TypeKind::any_other, .name = "an unknown type"};
@@ -137,7 +160,9 @@ private:
             case schema::Value::ENUM: return value.getEnum() == 0;
             case schema::Value::TEXT: return value.getText().size() == 0;
             case schema::Value::DATA: return value.getData().size() == 0;
-            default: return true;  // what has no representation is refused for its type
+            case schema::Value::FLOAT32: return value.getFloat32() == 0 && !std::signbit(value.getFloat32());
+            case schema::Value::FLOAT64: return value.getFloat64() == 0 && !std::signbit(value.getFloat64());
+            default: return false;
         }
     }
 
@@ -152,16 +177,17 @@ private:
         const auto slot = from.getSlot();
         field.type = type(slot.getType());
         field.offset = slot.getOffset();
-        field.is_default_zero = is_zero(slot.getDefaultValue());
+        field.is_default_zero = !slot.getHadExplicitDefault() || is_zero(slot.getDefaultValue());
         return field;
     }
 
     Struct structure(Node::Reader node, std::string name) const {
         const auto from = node.getStruct();
-        Struct result{.id = node.getId(), .name = std::move(name), .doc = doc(node.getId())};
+        Struct result{.id = node.getId(), .file = file_of(node.getId()), .name = std::move(name), .doc = doc(node.getId())};
         result.data_words = from.getDataWordCount();
         result.pointers = from.getPointerCount();
         result.generic = node.getIsGeneric();
+        result.is_group = from.getIsGroup();
         result.is_implicit = node.getScopeId() == 0;
         result.is_stream = node.getId() == kStreamResultId;
         std::vector<std::pair<u16, Field>> in_order;
@@ -195,7 +221,7 @@ private:
         Interface result{.id = node.getId(), .name = std::move(name), .doc = doc(node.getId()), .generic = node.getIsGeneric()};
         for (const auto base : from.getSuperclasses()) {
             const u64 id = base.getId();
-            result.bases.push_back({TypeKind::capability, id, short_name(id), has_bindings(base.getBrand())});
+            result.bases.push_back(declared(TypeKind::capability, base, id));
         }
         u16 ordinal = 0;
         for (const auto method : from.getMethods()) {
@@ -217,11 +243,11 @@ private:
 
 }  // namespace
 
-std::vector<File> read_request(int descriptor) {
+Model read_request(int descriptor) {
     capnp::ReaderOptions options;
     options.traversalLimitInWords = u64{1} << 30;  // our own compiler's output
     capnp::StreamFdMessageReader message{descriptor, options};
-    return Loader{message.getRoot<schema::CodeGeneratorRequest>()}.files();
+    return Loader{message.getRoot<schema::CodeGeneratorRequest>()}.model();
 }
 
 }  // namespace capos::codegen

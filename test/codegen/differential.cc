@@ -1,5 +1,7 @@
 #include "differential.h"
 
+#include "differential_walk.h"
+
 #include <capnp/any.h>
 #include <capnp/dynamic.h>
 #include <capnp/message.h>
@@ -14,9 +16,13 @@ namespace {
 
 using capnp::schema::Type;
 
-capnp::ReaderOptions limits() {
+constexpr u64 kUncountedWords = 8 << 20;
+
+// A reader that counts allows less than libcapnp here, which therefore never is the one that refuses too much work.
+capnp::ReaderOptions options_of(const Limits& limits, usize words) {
     capnp::ReaderOptions options;
-    options.nestingLimit = 2;  // the root and its Text and Data
+    options.nestingLimit = limits.nesting;
+    options.traversalLimitInWords = limits.counts_traversal ? 8 * (words + idl::wire::kTraversalWordsMin) : kUncountedWords;
     return options;
 }
 
@@ -26,16 +32,36 @@ std::vector<capnp::word> words_of(Bytes bytes) {
     return words;
 }
 
-u64 value_of(const capnp::word& word) { return idl::flat::load<u64>(reinterpret_cast<const std::byte*>(&word)); }
-
 bool is_capability(const Type::Reader& type) { return type.isInterface() || type.isAnyPointer(); }
-bool is_blob(const Type::Reader& type) { return type.isText() || type.isData(); }
+
+std::string spell_dynamic(const capnp::DynamicValue::Reader& value);
+
+// libcapnp says whether it is a capability pointer; its index is taken from the word, as there is no capability table here.
+std::string spell_capability(const capnp::AnyStruct::Reader& one, u32 index) {
+    const auto pointers = one.getPointerSection();
+    if (index >= pointers.size() || pointers[index].isNull()) return spell(idl::CapabilityIndex{});
+    KJ_REQUIRE(pointers[index].isCapability(), "not a capability");
+    const auto data = one.getDataSection();
+    return spell(idl::CapabilityIndex{static_cast<u8>(data.end()[index * 8 + 4])});
+}
+
+Fields fields_of_dynamic(const capnp::DynamicStruct::Reader& one) {
+    Fields fields;
+    for (const auto field : one.getSchema().getFields()) {
+        const auto slot = field.getProto().getSlot();
+        fields.emplace(field.getProto().getName().cStr(), is_capability(slot.getType())
+                                                              ? spell_capability(one, slot.getOffset())
+                                                              : spell_dynamic(one.get(field)));
+    }
+    return fields;
+}
 
 std::string spell_dynamic(const capnp::DynamicValue::Reader& value) {
     switch (value.getType()) {
         case capnp::DynamicValue::BOOL: return spell(value.as<bool>());
         case capnp::DynamicValue::INT: return spell_number(i64{value.as<int64_t>()});
         case capnp::DynamicValue::UINT: return spell_number(u64{value.as<uint64_t>()});
+        case capnp::DynamicValue::FLOAT: return spell(value.as<double>());
         case capnp::DynamicValue::ENUM: return spell_number(u64{value.as<capnp::DynamicEnum>().getRaw()});
         case capnp::DynamicValue::TEXT: {
             const auto text = value.as<capnp::Text>();
@@ -45,17 +71,14 @@ std::string spell_dynamic(const capnp::DynamicValue::Reader& value) {
             const auto data = value.as<capnp::Data>();
             return spell(Bytes{reinterpret_cast<const std::byte*>(data.begin()), data.size()});
         }
-        default: return "not a flat value";
+        case capnp::DynamicValue::STRUCT: return spell_struct(fields_of_dynamic(value.as<capnp::DynamicStruct>()));
+        case capnp::DynamicValue::LIST: {
+            std::vector<std::string> elements;
+            for (const auto element : value.as<capnp::DynamicList>()) elements.push_back(spell_dynamic(element));
+            return spell_list(elements);
+        }
+        default: return "no value of ours";
     }
-}
-
-// libcapnp says whether it is a capability pointer; its index is taken from the word, as there is no capability table here.
-std::string spell_capability(const capnp::AnyStruct::Reader& root, u32 index) {
-    const auto pointers = root.getPointerSection();
-    if (index >= pointers.size() || pointers[index].isNull()) return spell(idl::CapabilityIndex{});
-    KJ_REQUIRE(pointers[index].isCapability(), "not a capability");
-    const auto data = root.getDataSection();
-    return spell(idl::CapabilityIndex{static_cast<u8>(data.end()[index * 8 + 4])});
 }
 
 // Bytes of a number or enumerant in the data section.
@@ -63,18 +86,90 @@ u32 width_of(const Type::Reader& type) {
     switch (type.which()) {
         case Type::INT8:
         case Type::UINT8: return 1;
+        case Type::FLOAT32:
         case Type::INT32:
         case Type::UINT32: return 4;
+        case Type::FLOAT64:
         case Type::INT64:
         case Type::UINT64: return 8;
         default: return 2;
     }
 }
 
-struct Patch {
-    usize at;
-    u32 width;
-    u64 value;
+// Fills structs with values from a source of random numbers.
+class Artist {
+public:
+    Artist(u8 capability_count, u64 (*random)(void*), void* state)
+        : capability_count_{capability_count}, random_{random}, state_{state} {}
+
+    void fill(capnp::DynamicStruct::Builder one, u32 depth) {
+        for (const auto field : one.getSchema().getFields()) {
+            const auto slot = field.getProto().getSlot();
+            const u64 value = number();
+            switch (slot.getType().which()) {
+                case Type::INTERFACE:
+                case Type::ANY_POINTER:
+                    if (value % 4 != 0 && capability_count_ > 0) patch_capability(one, slot.getOffset(), value);
+                    break;
+                case Type::STRUCT:
+                    if (depth > 0 && value % 4 != 0) fill(one.init(field).as<capnp::DynamicStruct>(), depth - 1);
+                    break;
+                case Type::LIST:
+                    if (depth > 0) fill(one.init(field, static_cast<u32>(value % 5)).as<capnp::DynamicList>(), depth - 1);
+                    break;
+                case Type::TEXT: one.set(field, text(value).c_str()); break;
+                case Type::DATA: one.set(field, bytes(text(value))); break;
+                case Type::BOOL: one.set(field, value % 2 == 1); break;
+                default: patch(one, slot.getOffset() * width_of(slot.getType()), width_of(slot.getType()), value);
+            }
+        }
+    }
+
+private:
+    u64 number() { return random_(state_) >> (random_(state_) % 64); }
+    static std::string text(u64 value) { return std::string(value % 40, static_cast<char>('a' + value % 26)); }
+    static capnp::Data::Reader bytes(const std::string& text) {
+        return {reinterpret_cast<const kj::byte*>(text.data()), text.size()};
+    }
+
+    // What libcapnp's builder can't say without a value of the very type, or without a client.
+    static void patch(capnp::AnyStruct::Builder one, usize at, u32 width, u64 value) {
+        __builtin_memcpy(one.getDataSection().begin() + at, &value, width);
+    }
+    void patch_capability(capnp::AnyStruct::Builder one, u32 index, u64 value) const {
+        const u64 pointer = u64{3} | value % capability_count_ << 32;
+        __builtin_memcpy(one.getDataSection().end() + index * 8, &pointer, 8);
+    }
+
+    void fill(capnp::DynamicList::Builder list, u32 depth) {
+        const auto element = list.getSchema();
+        for (u32 i = 0; i < list.size(); ++i) {
+            const u64 value = number();
+            switch (element.whichElementType()) {
+                case Type::STRUCT: fill(list[i].as<capnp::DynamicStruct>(), depth); break;
+                case Type::TEXT: list.set(i, text(value).c_str()); break;
+                case Type::DATA: list.set(i, bytes(text(value))); break;
+                case Type::BOOL: list.set(i, value % 2 == 1); break;
+                case Type::ENUM:
+                    list.set(i, capnp::DynamicEnum{element.getEnumElementType(), static_cast<uint16_t>(value)});
+                    break;
+                case Type::FLOAT32: list.set(i, static_cast<float>(value) / 3); break;
+                case Type::FLOAT64: list.set(i, static_cast<double>(value) / 3); break;
+                case Type::INT8: list.set(i, static_cast<int8_t>(value)); break;
+                case Type::INT16: list.set(i, static_cast<int16_t>(value)); break;
+                case Type::INT32: list.set(i, static_cast<int32_t>(value)); break;
+                case Type::INT64: list.set(i, static_cast<int64_t>(value)); break;
+                case Type::UINT8: list.set(i, static_cast<uint8_t>(value)); break;
+                case Type::UINT16: list.set(i, static_cast<uint16_t>(value)); break;
+                case Type::UINT32: list.set(i, static_cast<uint32_t>(value)); break;
+                default: list.set(i, static_cast<uint64_t>(value));
+            }
+        }
+    }
+
+    u8 capability_count_;
+    u64 (*random_)(void*);
+    void* state_;
 };
 
 }  // namespace
@@ -87,6 +182,18 @@ std::string spell(idl::CapabilityIndex value) {
 }
 std::string spell_number(i64 value) { return std::to_string(value); }
 std::string spell_number(u64 value) { return std::to_string(value); }
+
+
+std::string spell_struct(const Fields& fields) {
+    std::string text = "{";
+    for (const auto& [name, value] : fields) text += name + "=" + value + ";";
+    return text + "}";
+}
+std::string spell_list(const std::vector<std::string>& elements) {
+    std::string text = "[";
+    for (const std::string& element : elements) text += element + ";";
+    return text + "]";
+}
 
 struct Oracle::Loaded {
     capnp::SchemaLoader loader;
@@ -105,78 +212,26 @@ capnp::StructSchema Oracle::schema(const Message& message) const {
     return message.results ? method.getResultType() : method.getParamType();
 }
 
-Fields Oracle::read(const Message& message, Bytes bytes) const {
+Fields Oracle::read(const Message& message, Bytes bytes, const Limits& limits) const {
     const std::vector<capnp::word> words = words_of(bytes);
     const kj::ArrayPtr<const capnp::word> segment = kj::arrayPtr(words.data(), words.size());
-    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), limits()};
-    const capnp::StructSchema schema = this->schema(message);
-    const auto typed = reader.getRoot<capnp::DynamicStruct>(schema);
-    const auto untyped = reader.getRoot<capnp::AnyStruct>();
-    Fields fields;
-    for (const auto field : schema.getFields()) {
-        const auto slot = field.getProto().getSlot();
-        fields.emplace(field.getProto().getName().cStr(), is_capability(slot.getType())
-                                                              ? spell_capability(untyped, slot.getOffset())
-                                                              : spell_dynamic(typed.get(field)));
-    }
-    return fields;
+    capnp::SegmentArrayMessageReader reader{kj::arrayPtr(&segment, 1), options_of(limits, words.size())};
+    return fields_of_dynamic(reader.getRoot<capnp::DynamicStruct>(schema(message)));
 }
 
-std::string Oracle::reason_to_refuse(const Message& message, Bytes bytes, u8 capability_count) const {
-    const std::vector<capnp::word> words = words_of(bytes);
-    const u64 root = value_of(words[0]);
-    const auto target_leaves = [&](u64 at, u64 pointer) {
-        const i64 target = static_cast<i64>(at) + 1 + (static_cast<i32>(pointer & 0xffff'ffff) >> 2);
-        return target < 0 || target > static_cast<i64>(words.size());
-    };
-    if (root % 4 == 2) return "a far root";
-    const u64 data_words = root << 16 >> 48, pointers = root >> 48;
-    if (data_words + pointers == 0) return target_leaves(0, root) ? "an empty root that leaves the message" : "";
-    const u64 first_pointer = static_cast<u64>(1 + (static_cast<i32>(root & 0xffff'ffff) >> 2)) + data_words;
-
-    for (const auto field : schema(message).getFields()) {
-        const auto slot = field.getProto().getSlot();
-        const auto type = slot.getType();
-        if ((!is_blob(type) && !is_capability(type)) || slot.getOffset() >= pointers) continue;
-        const u64 at = first_pointer + slot.getOffset();
-        if (at >= words.size()) return "";  // libcapnp refuses it
-        const u64 pointer = value_of(words[at]);
-        if (pointer % 4 == 2) return "a far pointer";
-        const bool is_empty_list = pointer % 4 == 1 && pointer >> 35 == 0;
-        if (is_blob(type) && is_empty_list && target_leaves(at, pointer)) return "an empty list that leaves the message";
-        if (is_capability(type) && pointer % 4 == 3 && pointer >> 32 >= capability_count) return "an index without capability";
-    }
-    return {};
+std::string Oracle::reason_to_refuse(const Message& message, Bytes bytes, u8 capability_count, const Limits& limits) const {
+    std::vector<u64> words(bytes.size() / sizeof(u64));
+    __builtin_memcpy(words.data(), bytes.data(), words.size() * sizeof(u64));
+    return walk(schema(message), words, capability_count, limits);
 }
 
 std::vector<std::byte> Oracle::draw(const Message& message, u8 capability_count, u64 (*random)(void*), void* state) const {
-    const capnp::StructSchema schema = this->schema(message);
-    const usize data_start = 8, pointers_start = data_start + 8 * usize{schema.getProto().getStruct().getDataWordCount()};
-    capnp::MallocMessageBuilder builder{1024};
-    auto root = builder.initRoot<capnp::DynamicStruct>(schema);
-    std::vector<Patch> patches;  // what libcapnp's builder can't say without a value of the very type, or without a client
-    for (const auto field : schema.getFields()) {
-        const auto slot = field.getProto().getSlot();
-        const u64 value = random(state) >> (random(state) % 64);
-        if (is_capability(slot.getType())) {
-            if (value % 4 == 0 || capability_count == 0) continue;
-            patches.push_back({pointers_start + slot.getOffset() * 8, 8, u64{3} | value % capability_count << 32});
-        } else if (slot.getType().isText()) {
-            root.set(field, std::string(value % 40, static_cast<char>('a' + value % 26)).c_str());
-        } else if (slot.getType().isData()) {
-            const std::string data(value % 40, static_cast<char>(value));
-            root.set(field, capnp::Data::Reader{reinterpret_cast<const kj::byte*>(data.data()), data.size()});
-        } else if (slot.getType().isBool()) {
-            root.set(field, value % 2 == 1);
-        } else {
-            const u32 width = width_of(slot.getType());
-            patches.push_back({data_start + slot.getOffset() * width, width, value});
-        }
-    }
+    constexpr u32 kDepth = 3;
+    capnp::MallocMessageBuilder builder{8192};
+    Artist{capability_count, random, state}.fill(builder.initRoot<capnp::DynamicStruct>(schema(message)), kDepth);
     const auto segment = builder.getSegmentsForOutput()[0].asBytes();
     std::vector<std::byte> bytes(segment.size());
     __builtin_memcpy(bytes.data(), segment.begin(), segment.size());
-    for (const Patch& patch : patches) __builtin_memcpy(&bytes[patch.at], &patch.value, patch.width);
     return bytes;
 }
 
@@ -186,25 +241,27 @@ std::string compare(const Oracle& oracle, const Case& one, Bytes message, u8 cap
     const Decoded ours = one.decode(Bytes{memory}.subspan(1), capability_count);
     if (accepted != nullptr) *accepted = ours.accepted;
     if (!ours.error.empty()) return ours.error;
-    const bool is_wrong_size = message.size() % 8 != 0 || message.size() > one.bytes_max;
+    const bool is_wrong_size = message.size() % 8 != 0 || message.size() > one.limits.bytes_max;
     if (is_wrong_size) return ours.accepted ? "accepts a message of a wrong size" : "";
     const std::vector<std::byte> null_root(8);  // what stands for an empty message
     const Bytes theirs_bytes = message.empty() ? Bytes{null_root} : message;
 
     Fields theirs;
     try {
-        theirs = oracle.read(one.message, theirs_bytes);
+        theirs = oracle.read(one.message, theirs_bytes, one.limits);
     } catch (const kj::Exception& exception) {
         return ours.accepted ? std::string{"accepts what libcapnp refuses: "} + exception.getDescription().cStr() : "";
     }
     if (!ours.accepted) {
-        const std::string reason = oracle.reason_to_refuse(one.message, theirs_bytes, capability_count);
+        const std::string reason = oracle.reason_to_refuse(one.message, theirs_bytes, capability_count, one.limits);
         return reason.empty() ? "refuses without a documented reason" : "";
     }
-    if (ours.fields != theirs) return "reads other values than libcapnp";
+    if (ours.fields != theirs) {
+        return "reads other values than libcapnp: " + spell_struct(ours.fields) + " instead of " + spell_struct(theirs);
+    }
     if (ours.encoded.empty()) return {};
     try {
-        if (oracle.read(one.message, ours.encoded) != theirs) return "encodes other values";
+        if (oracle.read(one.message, ours.encoded, one.limits) != theirs) return "encodes other values";
     } catch (const kj::Exception& exception) {
         return std::string{"encodes what libcapnp refuses: "} + exception.getDescription().cStr();
     }

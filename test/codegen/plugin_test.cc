@@ -54,13 +54,15 @@ int status_of(const std::string& command) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-// The exit status of the plugin for one schema; what it says goes to `folder`/problems.
+// The exit status of the plugin for one schema, a kernel one if it is called flat; what it says goes to `folder`/problems.
 int run(const Folder& folder, const fs::path& schema) {
+    const bool is_flat = schema.filename().string().starts_with("flat_") || schema.stem() == "flat";
+    const std::string messages = is_flat ? " --kernel-messages " : " --messages ";
     const fs::path root = schema.parent_path();
     REQUIRE(status_of(CAPOS_CAPNP " compile -o- --src-prefix=" + root.string() + " " + schema.string() + " > " +
                       (folder / "request").string()) == 0);
     return status_of(CAPOS_PLUGIN " --source-root " + root.string() + " --request " + (folder / "request").string() +
-                     " --messages " + (folder / "messages.h").string() + " --description " +
+                     messages + (folder / "messages.h").string() + " --description " +
                      (folder / "description.json").string() + " 2> " + (folder / "problems").string());
 }
 
@@ -90,14 +92,18 @@ void check_refused(const std::string& prefix) {
 }  // namespace
 
 TEST_CASE("the generated header and description of a schema are those on record") {
-    Folder folder;
-    CHECK(run(folder, kFixtures / "accepted/flat.capnp") == 0);
-    check_same(folder, "messages.h", kFixtures / "accepted/flat_messages.expected");
-    check_same(folder, "description.json", kFixtures / "accepted/flat_description.expected");
-    check_same(folder, "problems", "/dev/null");
+    for (const std::string name : {"flat", "common"}) {
+        Folder folder;
+        CHECK(run(folder, kFixtures / "accepted" / (name + ".capnp")) == 0);
+        check_same(folder, "messages.h", kFixtures / "accepted" / (name + "_messages.expected"));
+        check_same(folder, "description.json", kFixtures / "accepted" / (name + "_description.expected"));
+        check_same(folder, "problems", "/dev/null");
+    }
 }
 
 TEST_CASE("a schema without a flat representation is refused, naming file and line of each reason") { check_refused("flat_"); }
+
+TEST_CASE("a schema that messages can't hold is refused, naming file and line of each reason") { check_refused("types"); }
 
 TEST_CASE("a comment that is missing, shifted or detached is refused, naming file and line", "[R24]") {
     check_refused("comment_");

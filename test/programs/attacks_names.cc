@@ -118,7 +118,7 @@ u64 random_messages(Hostile& h) {
     u64 state = 0x2545f4914f6cdd1d;
     for (u64 i = 0; i < 3000; ++i) {
         for (usize at = 0; at < 64; at += 8) idl::flat::store(h.caller.params().data() + at, random_number(state));
-        if (i % 3 == 0) idl::flat::store(h.caller.params().data(), idl::flat::wire::make_struct(0, {2, 2, 256}));
+        if (i % 3 == 0) idl::flat::store(h.caller.params().data(), idl::wire::make_struct(0, 2, 2));
         const u32 length = static_cast<u32>(random_number(state) % 9 * 8);
         const CapId targets[] = {h.space, h.log, h.clock};
         const u64 interfaces[] = {idl::AddressSpace::kInterfaceId, idl::KernelLog::kInterfaceId, idl::Clock::kInterfaceId};

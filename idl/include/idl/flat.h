@@ -22,7 +22,6 @@
 // The views in a decoded struct (string_view, span) point into the message and live as long as it.
 #pragma once
 
-#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <optional>
@@ -32,41 +31,19 @@
 
 #include "abi/ring.h"
 #include "abi/types.h"
+#include "idl/pointer.h"
 
 namespace capos::idl {
 
-// Which of the capabilities that travel with a message a field means: a position in the entry's capability list.
-struct CapabilityIndex {
-    static constexpr u8 kAbsent = 0xff;
-    u8 value{kAbsent};
-    constexpr bool present() const { return value != kAbsent; }
-    constexpr bool operator==(const CapabilityIndex&) const = default;
-};
-
 namespace flat {
 
-static_assert(std::endian::native == std::endian::little, "fields are copied to and from the wire as they are");
+using wire::Bytes, wire::kWordBytes, wire::load, wire::store;
 
-using Bytes = std::span<const std::byte>;
-
-inline constexpr usize kWordBytes = 8;
 inline constexpr usize kParamsBytesMax = 256;    // the kernel decodes from a private copy of at most this size
 inline constexpr usize kResultsBytesMax = abi::kMessageBytesMax;
 
 template <typename T>
 concept Scalar = (std::integral<T> && !std::same_as<T, bool>) || std::is_enum_v<T>;
-
-// The builtins, as a freestanding build doesn't inline std::memcpy. Alignment does not matter.
-template <typename T>
-T load(const std::byte* from) {
-    T value;
-    __builtin_memcpy(&value, from, sizeof(T));
-    return value;
-}
-template <typename T>
-void store(std::byte* to, T value) {
-    __builtin_memcpy(to, &value, sizeof(T));
-}
 
 // The shape of one struct, as the schema compiler laid it out.
 struct Layout {
@@ -77,35 +54,8 @@ struct Layout {
     constexpr usize bytes_min() const { return kWordBytes * (1 + usize{data_words} + pointers); }
 };
 
-namespace wire {
-
-enum Kind : u64 { kStruct = 0, kList = 1, kOther = 3 };
-inline constexpr u64 kByteList = 2;  // element size code
-inline constexpr u64 kListCountMax = (u64{1} << 29) - 1;
-
-constexpr u64 kind(u64 pointer) { return pointer & 3; }
-// Words from the end of the pointer to its target.
-constexpr i64 offset(u64 pointer) { return static_cast<i32>(static_cast<u32>(pointer)) >> 2; }
-constexpr u64 data_words(u64 pointer) { return pointer >> 32 & 0xffff; }
-constexpr u64 pointers(u64 pointer) { return pointer >> 48; }
-constexpr u64 element_size(u64 pointer) { return pointer >> 32 & 7; }
-constexpr u64 count(u64 pointer) { return pointer >> 35; }
-constexpr bool is_capability(u64 pointer) { return static_cast<u32>(pointer) == kOther; }
-constexpr u64 capability(u64 pointer) { return pointer >> 32; }
-
-constexpr u64 make_struct(i64 offset_words, Layout layout) {
-    return static_cast<u32>(offset_words << 2) | u64{layout.data_words} << 32 | u64{layout.pointers} << 48;
-}
-constexpr u64 make_byte_list(u64 offset_words, u64 count) { return offset_words << 2 | kList | kByteList << 32 | count << 35; }
-constexpr u64 make_capability(u8 index) { return u64{index} << 32 | kOther; }
-
-}  // namespace wire
-
 // What the contents of a Text or Data field add to a message.
-constexpr usize data_bytes(Bytes value) { return (value.size() + kWordBytes - 1) / kWordBytes * kWordBytes; }
-constexpr usize text_bytes(std::string_view value) {
-    return value.empty() ? 0 : (value.size() + kWordBytes) / kWordBytes * kWordBytes;
-}
+using wire::data_bytes, wire::text_bytes;
 
 // Where the sections of the root struct are, in words.
 struct Root {
@@ -135,7 +85,8 @@ public:
             return;
         }
         const u64 pointer = word(0);
-        const bool is_ours = message.size() >= layout.bytes_min() && pointer == wire::make_struct(0, layout);
+        const u64 usual = wire::make_struct(0, layout.data_words, layout.pointers);
+        const bool is_ours = message.size() >= layout.bytes_min() && pointer == usual;
         if (is_ours) {
             open({1, layout.data_words, layout.pointers});
         } else if (const auto root = parse_root(pointer, words_)) {
@@ -221,7 +172,7 @@ public:
           pointers_start_{1 + usize{layout.data_words}} {
         __builtin_memset(base_, 0, used_);
         // An empty struct points at itself; all zero would be a null pointer.
-        set_word(0, wire::make_struct(used_ == kWordBytes ? -1 : 0, layout));
+        set_word(0, wire::make_struct(used_ == kWordBytes ? -1 : 0, layout.data_words, layout.pointers));
     }
 
     template <Scalar T>
@@ -260,7 +211,7 @@ private:
         }
         const usize padded = (count + kWordBytes - 1) / kWordBytes * kWordBytes;
         const usize pointer = pointers_start_ + index;
-        set_word(pointer, wire::make_byte_list(used_ / kWordBytes - pointer - 1, count));
+        set_word(pointer, wire::make_list(used_ / kWordBytes - pointer - 1, wire::kByteList, count));
         store(base_ + used_ + padded - kWordBytes, u64{0});
         __builtin_memcpy(base_ + used_, from, bytes);
         used_ += padded;

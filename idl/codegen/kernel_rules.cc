@@ -2,7 +2,7 @@
 #include <array>
 #include <string_view>
 
-#include "codegen/messages.h"
+#include "codegen/kernel_messages.h"
 #include "codegen/names.h"
 #include "idl/flat.h"
 
