@@ -5,6 +5,8 @@
 //
 //      --messages FILE.h         of a served interface's schema, one file: structs with their codec (codegen/messages.h)
 //      --kernel-messages FILE.h  of the kernel's interfaces: strictly flat structs (codegen/kernel_messages.h)
+//      --stubs FILE.h            of the same schema: clients and servers, on top of its messages (codegen/stubs.h)
+//      --kernel-stubs FILE.h     of the kernel's interfaces: clients alone
 //      --description FILE.json   everything, for tools (codegen/description.h)
 //
 // The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
@@ -34,6 +36,7 @@
 #include "codegen/problems.h"
 #include "codegen/request.h"
 #include "codegen/source.h"
+#include "codegen/stubs.h"
 
 namespace capos::codegen {
 
@@ -46,6 +49,8 @@ struct Options {
     std::string request;
     std::string messages;
     std::string kernel_messages;
+    std::string stubs;
+    std::string kernel_stubs;
     std::string description;
 };
 
@@ -56,6 +61,8 @@ std::optional<Options> parse(int count, char** arguments) {
         {"--request", &options.request},
         {"--messages", &options.messages},
         {"--kernel-messages", &options.kernel_messages},
+        {"--stubs", &options.stubs},
+        {"--kernel-stubs", &options.kernel_stubs},
         {"--description", &options.description}};
     for (int i = 1; i < count; i += 2) {
         const auto option = known.find(arguments[i]);
@@ -98,8 +105,8 @@ int run(const Options& options) {
     const Model model = read_request(descriptor);
     const std::vector<File>& files = model.files;
     close(descriptor);
-    if (!options.messages.empty() && files.size() != 1) {
-        std::cerr << "capnpc-capos: --messages makes one header of one schema\n";
+    if (!(options.messages + options.stubs + options.kernel_stubs).empty() && files.size() != 1) {
+        std::cerr << "capnpc-capos: --messages and --stubs make one header of one schema\n";
         return kFailed;
     }
 
@@ -117,6 +124,7 @@ int run(const Options& options) {
 
     check_unique(model, sources, problems);
     if (!options.messages.empty()) check_messages(files[0], sources[0], model, problems);
+    if (!options.stubs.empty()) check_stubs(files[0], sources[0], model, problems);
     if (!options.kernel_messages.empty()) {
         std::vector<Enum> enums;
         for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
@@ -126,6 +134,8 @@ int run(const Options& options) {
 
     bool written = true;
     if (!options.messages.empty()) written = write_text(options.messages, emit_messages(files[0], model));
+    if (!options.stubs.empty()) written = write_text(options.stubs, emit_stubs(files[0], true)) && written;
+    if (!options.kernel_stubs.empty()) written = write_text(options.kernel_stubs, emit_stubs(files[0], false)) && written;
     if (!options.kernel_messages.empty()) {
         written = write_text(options.kernel_messages, emit_kernel_messages(files)) && written;
     }
@@ -141,7 +151,7 @@ int main(int count, char** arguments) {
     const auto options = capos::codegen::parse(count, arguments);
     if (!options) {
         std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] "
-                     "[--kernel-messages FILE.h] [--description FILE.json]\n";
+                     "[--kernel-messages FILE.h] [--stubs FILE.h] [--kernel-stubs FILE.h] [--description FILE.json]\n";
         return capos::codegen::kFailed;
     }
     try {

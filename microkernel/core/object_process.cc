@@ -11,6 +11,7 @@ namespace {
 constexpr u64 kPeriodMin = 100'000, kPeriodMax = 10'000'000'000;
 constexpr u64 kFaultTimeoutMax = 60'000'000'000;
 constexpr u32 kAnyCpu = ~u32{0};
+constexpr u8 kOwnPriority = 0xff;  // createThread: the maker's own
 
 bool in_user_half(u64 address) { return AddressSpace::in_user_half(VirtualAddress{address & ~(kPageBytes - 1)}, PageCount{1}); }
 
@@ -80,8 +81,9 @@ KernelResult<Kernel::Restart> Kernel::create_thread(ObjectCall& call, Process& p
     if (params.region_bytes != 0) geometry.region_bytes = params.region_bytes;
     if (params.submission_entries != 0) geometry.sq_entries = params.submission_entries;
     if (params.completion_entries != 0) geometry.cq_entries = params.completion_entries;
-    if (!geometry.valid() || params.priority > kPriorityMax) return fail(Status::bad_argument);
-    if (params.priority > call.caller.own.priority) return fail(Status::not_permitted);
+    const u8 priority = params.priority == kOwnPriority ? call.caller.own.priority : params.priority;
+    if (!geometry.valid() || priority > kPriorityMax) return fail(Status::bad_argument);
+    if (priority > call.caller.own.priority) return fail(Status::not_permitted);
     if (process.state != Process::State::alive) return fail(Status::disconnected);
     TRY(call.reserve(1));
 
@@ -94,7 +96,7 @@ KernelResult<Kernel::Restart> Kernel::create_thread(ObjectCall& call, Process& p
     const PhysicalAddress block = call.caller.prepared.address;
     const u64 frames = call.caller.prepared.charged;
     call.payer().refund({.frames = frames});
-    auto made = make_thread(process, geometry, params.priority, params.name, block);
+    auto made = make_thread(process, geometry, priority, params.name, block);
     if (!made) {
         const bool charged = call.payer().charge({.frames = frames}).has_value();
         KERNEL_ASSERT(charged);  // it was refunded in this very step

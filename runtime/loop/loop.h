@@ -96,7 +96,11 @@ public:
     // Frees the block once everything submitted so far is with the kernel: what a RETURN sends.
     void free_after_enter(ArenaRange range) { sent_.push_back(range); }
 
+    // Calls that services of this loop have answered with a result.
+    u64 answered() const { return answered_; }
+
     // --- for calls and services ---
+    void count_answer() { ++answered_; }
     void dispose(std::unique_ptr<Disposable> what) { disposed_.push_back(std::move(what)); }
     // Keeps something alive until it is dropped, or to the end of the loop: what completions still to come are for.
     template <typename T>
@@ -145,6 +149,7 @@ private:
     std::vector<Completable*> listeners_;
     u32 free_answers_{(1u << kAnswers) - 1};
     u8 free_groups_{0xff};
+    u64 answered_{};
     FailureHandler failure_handler_{};
     void* failure_context_{};
 };

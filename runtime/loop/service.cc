@@ -150,7 +150,7 @@ void Service::caller_gone(u64 token) {
 }
 
 void Service::reply(u64 token, ArenaRange message, u32 length, CapabilityList& capabilities) {
-    ++answered_;
+    loop_.count_answer();
     Message sent{.payload = {message.offset, length}, .capability_count = capabilities.count()};
     if (capabilities.count() != 0) {
         sent.capabilities_offset = message.offset + align8(length);

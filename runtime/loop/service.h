@@ -108,8 +108,6 @@ public:
     // The object that a facet of ours names, for facets that come back as arguments. Null for others.
     Object* find(const Client& facet) const { return facet.is_own() ? find(facet.own_badge()) : nullptr; }
 
-    // Calls that have ended with an answer, since the start: the supervisor asks whether there was work.
-    u64 answered() const { return answered_; }
     Loop& loop() const { return loop_; }
 
 private:
@@ -148,7 +146,6 @@ private:
     Receiving* receiving_{};  // null once it has ended
     Object* root_{};
     u64 next_badge_{kOwnBadges};
-    u64 answered_{};
     std::unordered_map<u64, std::unique_ptr<Object>> objects_;
     std::vector<std::unique_ptr<ActiveCall>> active_;
 };

@@ -43,14 +43,18 @@ public:
         ++sq_tail_;
         return true;
     }
+    // Shows the kernel what was pushed, for a system call that is made by hand.
+    void publish() {
+        // pairs with the kernel's acquire in enter
+        std::atomic_ref{header_->sq_tail}.store(sq_tail_, std::memory_order_release);
+    }
     // Pushed, but not yet taken by the kernel.
     u32 unsubmitted() const { return sq_tail_ - sq_taken_; }
 
     // Hands over all that was pushed, and waits until `min_complete` completions are unread or the deadline passes. The kernel
     // takes fewer entries when its records for unfinished ones are used up: take completions, then enter again.
     Status enter(u32 min_complete = 0, u64 deadline_ns = kNoDeadline) {
-        // pairs with the kernel's acquire in enter
-        std::atomic_ref{header_->sq_tail}.store(sq_tail_, std::memory_order_release);
+        publish();
         const abi::EnterResult result = runtime::enter(unsubmitted(), min_complete, deadline_ns);
         sq_taken_ += result.consumed();
         return result.status();

@@ -1,4 +1,4 @@
-#include "servers/log/records.h"
+#include "records.h"
 
 #include <algorithm>
 #include <utility>

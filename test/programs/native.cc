@@ -1,7 +1,10 @@
 // native - a program with musl and libc++ on the event loop, in the place of init: heap, text output, time, and tasks.
 #include <cstdio>
+#include <condition_variable>
 #include <map>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "idl/kernel_messages.h"
@@ -29,6 +32,32 @@ Task<u64> after(Loop& loop, u64 ns) {
     co_return loop.now() - start;
 }
 
+// Eight threads take turns under one lock, two of them detached.
+bool threads_take_turns() {
+    constexpr int kThreads = 8, kRounds = 200;
+    std::mutex lock;
+    std::condition_variable changed;
+    int sum = 0, ended = 0;
+    std::vector<std::thread> threads;
+    for (int n = 0; n < kThreads; ++n) {
+        threads.emplace_back([&, n] {
+            for (int i = 0; i < kRounds; ++i) {
+                std::unique_lock held{lock};
+                changed.wait(held, [&] { return sum % kThreads == n; });
+                ++sum;
+                changed.notify_all();
+            }
+            const std::unique_lock held{lock};
+            ++ended;
+            changed.notify_all();
+        });
+    }
+    for (int n = 0; n < kThreads; ++n) n < 2 ? threads[static_cast<usize>(n)].detach() : threads[static_cast<usize>(n)].join();
+    std::unique_lock held{lock};
+    changed.wait(held, [&] { return ended == kThreads; });
+    return sum == kThreads * kRounds;
+}
+
 Task<void> count_to(Loop& loop, int& counter, int end) {
     while (counter < end) {
         co_await sleep_for(loop, kMs / 10);
@@ -52,6 +81,8 @@ Task<void> program_main(Grants& grants) {
     loop.spawn(count_to(loop, counter, 5));
     co_await sleep_for(loop, 20 * kMs);
     check("native.spawned_task", counter == 5);
+
+    check("native.threads", threads_take_turns());
 
     const auto missing = grants.start().find("nothing", idl::Power::kInterfaceId);
     check("native.no_ambient_authority", missing == abi::kNoCapability && std::fopen("/etc/passwd", "r") == nullptr);
