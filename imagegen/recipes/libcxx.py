@@ -12,8 +12,8 @@ INCLUDE = Path(__file__).parent / "include"
 # same, for the few of its classes that have virtual functions; programs without RTTI never look at it.
 VARIANTS = {"core": {"exceptions": False}}
 
-FLAGS = ["--target=x86_64-linux-musl", "-O2", "-g1", "-w", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fno-pic",
-         "-fno-pie", "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fvisibility=hidden",
+FLAGS = ["--target=x86_64-linux-musl", "-O2", "-g1", "-w", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fPIE",
+         "-fno-omit-frame-pointer", "-mno-omit-leaf-frame-pointer", "-fvisibility=hidden",
          "-fvisibility-inlines-hidden", "-funwind-tables", "-D_LIBCPP_HAS_NO_PRAGMA_SYSTEM_HEADER"]
 
 CXX = """algorithm any atomic barrier bind call_once charconv chrono condition_variable condition_variable_destructor

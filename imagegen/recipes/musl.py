@@ -8,7 +8,7 @@ from imagegen.cli.support.errors import CommandError
 from imagegen.cli.support.process import run_logged, start
 
 OVERLAY = Path(__file__).parent / "musl"
-FLAGS = ["-O2", "-g1", "-ffunction-sections", "-fdata-sections", "-fno-pie", "-fno-omit-frame-pointer",
+FLAGS = ["-O2", "-g1", "-ffunction-sections", "-fdata-sections", "-fPIE", "-fno-omit-frame-pointer",
          "-mno-omit-leaf-frame-pointer"]
 # Assembly that enters Linux. The overlay has C for the first four; for the others musl's generic C is right.
 REPLACED = ["src/thread/x86_64/__set_thread_area.s", "src/thread/x86_64/__unmapself.s", "src/thread/x86_64/clone.s",

@@ -9,7 +9,10 @@
 #include "runtime/ring/program.h"
 
 extern "C" {
-extern const Elf64_Ehdr __ehdr_start;  // NOLINT: the linker's name for the ELF header, which the first segment contains
+// The linker's names for the ELF header, which the first segment contains, and for the dynamic section. Hidden: found relative
+// to the code, before anything is relocated.
+[[gnu::visibility("hidden")]] extern const Elf64_Ehdr __ehdr_start;  // NOLINT
+[[gnu::visibility("hidden")]] extern const Elf64_Dyn _DYNAMIC[];     // NOLINT
 int __libc_start_main(int (*main)(int, char**, char**), int argc, char** argv, void (*)(), void (*)(), void (*)());
 int main(int argc, char** argv, char** environment);
 }
@@ -60,6 +63,22 @@ private:
     usize count_{};
 };
 
+// A static PIE is loaded anywhere and relocates itself: until this has run, no constant may hold an address. Nothing but
+// relative relocations is left by the linker (System V ABI, AMD64, §4.4.1).
+void relocate() {
+    const u64 base = reinterpret_cast<u64>(&__ehdr_start);
+    u64 table = 0, bytes = 0;
+    for (const Elf64_Dyn* entry = _DYNAMIC; entry->d_tag != DT_NULL; ++entry) {
+        if (entry->d_tag == DT_RELA) table = base + entry->d_un.d_ptr;
+        if (entry->d_tag == DT_RELASZ) bytes = entry->d_un.d_val;
+    }
+    const auto* relocations = reinterpret_cast<const Elf64_Rela*>(table);
+    for (u64 i = 0; i < bytes / sizeof(Elf64_Rela); ++i) {
+        if (ELF64_R_TYPE(relocations[i].r_info) != R_X86_64_RELATIVE) __builtin_trap();
+        *reinterpret_cast<u64*>(base + relocations[i].r_offset) = base + static_cast<u64>(relocations[i].r_addend);
+    }
+}
+
 u64 start(std::byte* region) {
     Result<Ring, Status> ring = Ring::attach(region);
     if (!ring) return kExitNoRing;
@@ -82,7 +101,10 @@ Error Grants::missing(std::string_view name) {
     return Error{Status::bad_capability, 0, "not given: " + std::string{name}};
 }
 
-extern "C" [[noreturn, gnu::used]] void capos_program_start(u64, std::byte* region) { exit(start(region)); }
+extern "C" [[noreturn, gnu::used]] void capos_program_start(u64, std::byte* region) {
+    relocate();
+    exit(start(region));
+}
 
 // Entered as ring/program_start.cc says.
 extern "C" [[gnu::naked, noreturn]] void _start() {
