@@ -6,7 +6,8 @@
 # Every method can also answer the transport codes of idl/abi/status.h: bad_capability, wrong_interface (also for a capability
 # argument of the wrong kind), unimplemented, bad_message, no_buffer and truncated. Only further ones are listed.
 # Sizes are in bytes and must be multiples of the page size, 4096, unless a comment says otherwise.
-# A `name` is for people: logs, lists of processes. An `offset` counts bytes from the start of the memory or arena.
+# A `name` is for people: logs, lists of processes. An `offset` counts bytes from the start of the memory or arena, or ports
+# from the first one of a range.
 
 interface Account @0x9a7b1c3e5d2f4a01 {
   # Pays for everything that a group of processes keeps: frames of memory, kernel objects, capability nodes. Whoever holds an
@@ -256,4 +257,67 @@ interface Profile @0x9a7b1c3e5d2f4a10 {
   # space and the smallest capability table; a thread with the default ring, which is its block of records and FPU state, its
   # ring region with its mapping, and a frame in reserve; an endpoint; a memory without its pages and their table; a mapping
   # without page tables; an account; one more node; one slot of a capability table. Idempotent.
+}
+
+interface IoPortSpace @0x9a7b1c3e5d2f4a11 {
+  # The x86 I/O ports of the machine. The kernel keeps some for itself: interrupt controllers and timers that it runs, ISA DMA
+  # (which reaches memory past any IOMMU), PCI configuration, and what switches the machine off or restarts it, but for the
+  # keyboard controller, whose driver can restart the machine.
+
+  range @0 (first :UInt32, count :UInt32) -> (ports :IoPorts);
+  # Claims the `count` ports from `first` on, for as long as a capability to the result, `ports`, exists. The caller's account
+  # pays. Claiming ports of the first serial port silences the kernel there, a panic excepted; when no such claim is left it
+  # sets the port up anew and prints again.
+  # Errors: exists while another claim holds one of them; not_permitted for one that the kernel keeps; bad_argument for none, or
+  # one above 65535; quota.
+}
+
+interface IoPorts @0x9a7b1c3e5d2f4a12 {
+  # A range of I/O ports, claimed from the IoPortSpace. A `width` is 1, 2 or 4: so many consecutive ports in one access. What an
+  # access does is the device's to say.
+
+  extent @0 () -> (first :UInt32, count :UInt32);
+  # The number of the `first` port, and the `count` of them. Idempotent.
+
+  read @1 (offset :UInt32, width :UInt8) -> (value :UInt32);
+  # The `value` that the device answers. Errors: bad_argument for another width, or a port outside the range.
+
+  write @2 (offset :UInt32, width :UInt8, value :UInt32);
+  # Errors: as read; and bad_argument for a `value` that is wider than `width`.
+
+  writeBytes @3 (offset :UInt32, data :Data);
+  # Writes each byte of `data`, at most 16, to the same port, one after another. Errors: bad_argument for more, or a port
+  # outside the range.
+
+  readWhile @4 (offset :UInt32, limit :UInt8, status :UInt32, mask :UInt8, wanted :UInt8) -> (data :Data, seen :UInt8);
+  # Reads the port at the offset `status`; while its bits under `mask` are `wanted`, it reads a byte of `data` at `offset` and
+  # looks at the status again, until there are `limit` of them, at most 16. `seen` has the bits that were set in any of
+  # these statuses. Errors: bad_argument for a limit above 16, a port outside the range, or bits in `wanted` that are not in
+  # `mask`.
+}
+
+interface InterruptSpace @0x9a7b1c3e5d2f4a13 {
+  # The interrupt lines of the machine's I/O APICs.
+
+  line @0 (line :UInt32, level :Bool, low :Bool) -> (interrupt :Interrupt);
+  # Claims the `line` with that global system interrupt number, for as long as a capability to the result exists. It signals by
+  # its `level`, else by an edge; `low` is its active state, else high. The caller's account pays.
+  # Errors: exists while another claim holds it; bad_argument when the machine has no such line; quota, also when 128 are
+  # claimed.
+
+  isaLine @1 (number :UInt8) -> (interrupt :Interrupt);
+  # Claims the line of the ISA interrupt `number`, 0..15, wherever firmware says that it leads, and however it signals.
+  # Errors: as line.
+}
+
+interface Interrupt @0x9a7b1c3e5d2f4a14 {
+  # One source of interrupts. RECEIVE on it gives a `signal` completion with bit 0 for an interrupt that has arrived. Until the
+  # receiver acknowledges it nothing else is said: further ones only have another signal follow. A signal may come without
+  # cause, and stands for any number of interrupts: look at the device. The kernel masks the line while it could say
+  # nothing new: one that signals by its level from its interrupt to its acknowledgement, one that signals by edges while an
+  # interrupt waits to be said.
+
+  acknowledge @0 ();
+  # The device has been served: the next interrupt may be signalled. One that has arrived meanwhile is signalled at once.
+  # Idempotent.
 }

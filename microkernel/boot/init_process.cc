@@ -113,7 +113,9 @@ KernelResult<void> grant_roots(Kernel& kernel, const Kernel::BootProcess& init, 
                             {"entropy", idl::Entropy::kInterfaceId, kernel.entropy()},
                             {"power", idl::Power::kInterfaceId, kernel.power()},
                             {"platform", idl::PlatformInfo::kInterfaceId, kernel.platform_info()},
-                            {"profile", idl::Profile::kInterfaceId, kernel.profile()}};
+                            {"profile", idl::Profile::kInterfaceId, kernel.profile()},
+                            {"ports", idl::IoPortSpace::kInterfaceId, kernel.port_space()},
+                            {"interrupts", idl::InterruptSpace::kInterfaceId, kernel.interrupt_space()}};
     for (const Grant& one : grants) TRY(grant(kernel, *init.process, message, one));
     return done;
 }

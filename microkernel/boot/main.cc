@@ -183,6 +183,7 @@ void set_up_boot_cpu(Machine& machine) {
 void set_up_interrupts_and_clock(const Machine& machine, u64 tsc_at_entry) {
     x86::mask_legacy_pic();
     x86::take_over_io_apics(machine.platform.madt);
+    x86::set_interrupt_destination(machine.locals[0].apic_id);
     const x86::ClockRates rates = x86::calibrate_clock(machine.platform.fadt.pm_timer_port);
     x86::start_clock(rates.tsc_hz, tsc_at_entry);
     x86::set_apic_timer_rate(rates.apic_hz);
@@ -211,7 +212,10 @@ Kernel& make_kernel(Machine& machine, const Pools& pools) {
                                                          .node_memory = pools.nodes,
                                                          .object_memory = pools.objects,
                                                          .command_line = machine.information.command_line,
-                                                         .kernel_bytes = machine.kernel_bytes.value}};
+                                                         .kernel_bytes = machine.kernel_bytes.value,
+                                                         .kept_ports = x86::kept_ports(machine.platform),
+                                                         .console_ports = x86::kConsolePorts,
+                                                         .interrupt_overrides = machine.platform.madt.overrides()}};
     for (x86::CpuLocal& local : machine.locals) local.kernel = &kernel;
     if (has_argument(machine.information.command_line, "profile")) kernel.lock.time_holds();
     return kernel;

@@ -268,10 +268,10 @@ bool Kernel::deliver_event(PendingQueue& receivers, abi::CompletionKind kind, u6
 }
 
 void Kernel::look_at(Object& source) {
-    if (source.type == ObjectType::endpoint) {
-        look_at_endpoint(static_cast<Endpoint&>(source));
-    } else {
-        look_at_notification(static_cast<Notification&>(source));
+    switch (source.type) {
+        case ObjectType::endpoint: return look_at_endpoint(static_cast<Endpoint&>(source));
+        case ObjectType::interrupt: return look_at_interrupt(static_cast<Interrupt&>(source));
+        default: return look_at_notification(static_cast<Notification&>(source));
     }
 }
 
@@ -322,7 +322,7 @@ bool Kernel::serve_starved(Thread& thread) {
         if (source.type == ObjectType::endpoint) {
             static_cast<Endpoint&>(source).receivers.push_back(*receive);
         } else {
-            static_cast<Notification&>(source).receivers.push_back(*receive);
+            static_cast<SignalSource&>(source).receivers.push_back(*receive);
         }
         look_at(source);
     }
@@ -338,8 +338,11 @@ Kernel::Outcome Kernel::submit_receive(Thread& thread, const abi::Submission& en
     }
     const auto node = thread.process().table.lookup(nodes_, abi::CapId{entry.capability});
     if (!node) return end_entry(thread, entry, node.error());
-    const bool calls = (*node)->interface == Interface::receiver;
-    if (!calls && (*node)->interface != Interface::notification) return end_entry(thread, entry, Status::wrong_interface);
+    const Interface interface = (*node)->interface;
+    const bool calls = interface == Interface::receiver;
+    if (!calls && interface != Interface::notification && interface != Interface::interrupt) {
+        return end_entry(thread, entry, Status::wrong_interface);
+    }
     Pending* receive = thread.ring.take_pending();
     if (receive == nullptr) return Outcome::blocked;
     if (const Status status = calls ? set_up_group(thread, entry) : Status::ok; status != Status::ok) {
@@ -364,7 +367,7 @@ Kernel::Outcome Kernel::submit_receive(Thread& thread, const abi::Submission& en
         static_cast<Endpoint&>(source).receivers.push_back(*receive);
         static_cast<Endpoint&>(source).server = thread.process().pid;
     } else {
-        static_cast<Notification&>(source).receivers.push_back(*receive);
+        static_cast<SignalSource&>(source).receivers.push_back(*receive);
     }
     entry_pending_ = receive;
     look_at(source);

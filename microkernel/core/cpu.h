@@ -4,6 +4,7 @@
 
 #include <atomic>
 
+#include "core/interrupt.h"
 #include "core/thread.h"
 
 namespace capos::kernel {
@@ -37,6 +38,8 @@ struct Cpu {
     std::atomic<u64> flush_wanted{};
     std::atomic<u64> flush_done{};
     std::atomic<u64> loaded_root{};  // what its CR3 really holds
+
+    InterruptSet arrived;  // interrupts of devices that it has taken, without the lock, and the core not seen
 };
 
 }  // namespace capos::kernel

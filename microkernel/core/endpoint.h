@@ -25,13 +25,21 @@ public:
     bool down{};                                                  // without a receiver, calls end `disconnected` at once
 };
 
-class Notification : public Object {
+// What signals are received from: a notification or an interrupt.
+class SignalSource : public Object {
 public:
-    Notification() : Object{ObjectType::notification} {}
+    List<Pending, &Pending::queue_link> receivers;
+
+protected:
+    explicit SignalSource(ObjectType type) : Object{type} {}
+};
+
+class Notification : public SignalSource {
+public:
+    Notification() : SignalSource{ObjectType::notification} {}
 
     static constexpr u8 kBits = 63;
     u64 bits{};  // signalled, not yet collected
-    List<Pending, &Pending::queue_link> receivers;
 };
 
 }  // namespace capos::kernel

@@ -18,6 +18,9 @@ Kernel::Kernel(const Configuration& c)
       kernel_table_{c.kernel_table},
       command_line_{c.command_line},
       kernel_bytes_{c.kernel_bytes},
+      kept_ports_{c.kept_ports},
+      console_ports_{c.console_ports},
+      interrupt_overrides_{c.interrupt_overrides},
       nodes_{consequences_},
       scheduler_{c.cpus},
       invalidation_{c.cpus},
@@ -36,7 +39,8 @@ Kernel::Kernel(const Configuration& c)
     } const roots[] = {{root_account_, Interface::account},     {clock_, Interface::clock},
                        {kernel_log_, Interface::kernel_log},    {entropy_, Interface::entropy},
                        {power_, Interface::power},              {platform_info_, Interface::platform_info},
-                       {profile_, Interface::profile}};
+                       {profile_, Interface::profile},          {port_space_, Interface::io_port_space},
+                       {interrupt_space_, Interface::interrupt_space}};
     for (const auto& root : roots) {
         const bool paid = root_account_.charge({.nodes = 1}).has_value();
         KERNEL_ASSERT(paid);
@@ -92,6 +96,7 @@ Action Kernel::interrupt(Cpu& cpu, Time now) {
     begin(cpu, now);
     cpu.timer_at = kNever;
     cpu.timer_stale = true;
+    take_interrupts();
     expire();
     if (has_work()) do_work(cpu.steps_left);
     return resume();
@@ -101,6 +106,7 @@ Action Kernel::proceed(Cpu& cpu, Time now) {
     begin(cpu, now);
     if (cpu.zeroing) cpu.current->prepared.zeroed = true;
     cpu.zeroing = false;
+    take_interrupts();
     return resume();
 }
 

@@ -24,7 +24,9 @@
 #include "core/address_space.h"
 #include "core/endpoint.h"
 #include "core/frame_allocator.h"
+#include "core/interrupt.h"
 #include "core/invalidation.h"
+#include "core/io_ports.h"
 #include "core/lock.h"
 #include "core/log.h"
 #include "core/memory.h"
@@ -59,6 +61,9 @@ public:
         std::span<std::byte> object_memory;
         std::string_view command_line;
         u64 kernel_bytes;  // memory that the kernel keeps for itself, for PlatformInfo
+        std::span<const PortRange> kept_ports{};  // that nobody may claim
+        PortRange console_ports{};                // where the kernel prints until somebody claims one of them
+        std::span<const formats::MadtOverride> interrupt_overrides{};
     };
     // Makes the root account, which owns all frames that are free now, all nodes and all objects.
     explicit Kernel(const Configuration& configuration);
@@ -102,6 +107,8 @@ public:
     Object& power() { return power_; }
     Object& platform_info() { return platform_info_; }
     Object& profile() { return profile_; }
+    Object& port_space() { return port_space_; }
+    Object& interrupt_space() { return interrupt_space_; }
     Account& root_account() { return root_account_; }
 
     // --- for tests and the simulator ---
@@ -307,7 +314,8 @@ private:
     }
     void adopt(Object& object, Interface interface, Account& account);
 
-    // --- methods: object_account.cc, object_process.cc, object_memory.cc, object_ipc.cc, object_machine.cc ---
+    // --- methods: object_account.cc, object_process.cc, object_memory.cc, object_ipc.cc, object_machine.cc, object_ports.cc,
+    // object_interrupt.cc ---
     KernelResult<Restart> call_account(ObjectCall& call);
     KernelResult<Restart> call_process(ObjectCall& call);
     KernelResult<Restart> create_thread(ObjectCall& call, Process& process);
@@ -328,6 +336,18 @@ private:
     KernelResult<Restart> call_platform(ObjectCall& call);
     KernelResult<Restart> call_profile(ObjectCall& call);
     static idl::Profile::Sizes::Results object_sizes();
+    KernelResult<Restart> call_port_space(ObjectCall& call);
+    KernelResult<Restart> call_ports(ObjectCall& call);
+    KernelResult<Restart> read_while(ObjectCall& call, PortRange range);
+    IoPorts* claim_of(PortRange range) const;
+    void release_ports(IoPorts& ports);
+    void regain_console();
+    KernelResult<Restart> call_interrupt_space(ObjectCall& call);
+    KernelResult<Restart> claim_line(ObjectCall& call, const InterruptSource& source);
+    KernelResult<Restart> call_interrupt(ObjectCall& call);
+    void take_interrupts();
+    void look_at_interrupt(Interrupt& interrupt);
+    void release_interrupt(Interrupt& interrupt);
 
     // --- mapping.cc ---
     KernelResult<Region*> map(AddressSpace& space, Memory& memory, Node& through, u64 first_page, VirtualAddress start,
@@ -389,6 +409,8 @@ private:
     bool reap_memory(Memory& memory, u32& units);
     bool reap_endpoint(Endpoint& endpoint, u32& units);
     bool reap_notification(Notification& notification, u32& units);
+    bool reap_ports(IoPorts& ports, u32& units);
+    bool reap_interrupt(Interrupt& interrupt, u32& units);
     void end_use(NodeUse& use);
     void free_cell(Object& object, Resources extra);
     void disown(Object& object, Resources charged);
@@ -407,6 +429,9 @@ private:
     PageTable kernel_table_;
     std::string_view command_line_;
     u64 kernel_bytes_;
+    std::span<const PortRange> kept_ports_;
+    PortRange console_ports_;
+    std::span<const formats::MadtOverride> interrupt_overrides_;
 
     // Of the step in progress.
     Cpu* here_{};
@@ -432,6 +457,10 @@ private:
     Object power_{ObjectType::power};
     Object platform_info_{ObjectType::platform_info};
     Object profile_{ObjectType::profile};
+    Object port_space_{ObjectType::io_port_space};
+    Object interrupt_space_{ObjectType::interrupt_space};
+    PortClaims port_claims_;
+    Interrupt* interrupts_[kInterruptsMax]{};  // by number
     const Process* boot_process_{};  // without it the machine does not go on
 };
 

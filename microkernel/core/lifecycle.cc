@@ -192,6 +192,7 @@ void Kernel::end_process(Process& process) {
 // Nobody is left who could start anything. The crash record, if there is one, is on the log already.
 void Kernel::fail_machine(const Process& process) {
     machine_action_ = Action::Kind::failed;
+    regain_console();
     LogLine line = log(LogLevel::error, "kernel");
     line << "the first process, " << process.name.view() << ", has ended";
     if (process.crashed) {
@@ -218,6 +219,7 @@ void Kernel::crash(Thread& thread, abi::CrashCause cause, u32 error_code, u64 ad
         process.crashed = true;
         port::save_extended(thread.context);
         process.crash = record_of(thread, static_cast<u32>(cause), error_code, address);
+        if (&process == boot_process_) regain_console();
         log(LogLevel::warn, "crash") << process.name.view() << " (" << process.pid << ") ended by fault "
                                      << static_cast<u32>(cause) << ", error " << Hex{error_code} << ", address "
                                      << Hex{address} << ", rip " << Hex{thread.context.rip} << ", rsp "

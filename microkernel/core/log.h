@@ -16,6 +16,7 @@ enum class LogLevel : u8 { error, warn, info, debug };
 
 namespace port {
 void console_write(std::string_view text);
+void console_reset();  // whatever a driver has made of the serial port, it can be written to again
 Time log_time();
 }  // namespace port
 

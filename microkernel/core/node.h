@@ -25,12 +25,16 @@ enum class Interface : u8 {
     receiver,
     facet,  // a served object: interface and method are the server's business
     notification,
+    io_ports,
+    interrupt,
     clock,
     kernel_log,
     entropy,
     power,
     platform_info,
     profile,
+    io_port_space,
+    interrupt_space,
 };
 
 inline constexpr u8 kNodeDepthMax = 16;

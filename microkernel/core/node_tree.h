@@ -12,7 +12,7 @@ namespace capos::kernel {
 // its own, so that nothing here allocates or fails.
 struct Consequences {
     List<Object, &Object::reap_link> dead;              // objects to take down
-    List<Object, &Object::attention_link> attention;    // endpoints and notifications that may have something to deliver
+    List<Object, &Object::attention_link> attention;    // what may have something to deliver
     List<NodeUse, &NodeUse::use_link> ended;            // mappings, calls and RECEIVEs whose node was killed
     PendingQueue finished;                              // deferred calls that have what they waited for
 

@@ -24,6 +24,8 @@ enum class ObjectType : u8 {
     memory,
     endpoint,
     notification,
+    io_ports,
+    interrupt,
     // Objects without state of their own; one of each exists, made at boot.
     clock,
     kernel_log,
@@ -31,6 +33,8 @@ enum class ObjectType : u8 {
     power,
     platform_info,
     profile,
+    io_port_space,
+    interrupt_space,
 };
 
 // For people who debug: shown in logs and crash records, never looked up.

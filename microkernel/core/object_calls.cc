@@ -21,12 +21,16 @@ bool implements(Interface interface, u64 id) {
         case Interface::endpoint: return id == idl::Endpoint::kInterfaceId;
         case Interface::receiver: return id == idl::Receiver::kInterfaceId;
         case Interface::notification: return id == idl::Notification::kInterfaceId;
+        case Interface::io_ports: return id == idl::IoPorts::kInterfaceId;
+        case Interface::interrupt: return id == idl::Interrupt::kInterfaceId;
         case Interface::clock: return id == idl::Clock::kInterfaceId;
         case Interface::kernel_log: return id == idl::KernelLog::kInterfaceId;
         case Interface::entropy: return id == idl::Entropy::kInterfaceId;
         case Interface::power: return id == idl::Power::kInterfaceId;
         case Interface::platform_info: return id == idl::PlatformInfo::kInterfaceId;
         case Interface::profile: return id == idl::Profile::kInterfaceId;
+        case Interface::io_port_space: return id == idl::IoPortSpace::kInterfaceId;
+        case Interface::interrupt_space: return id == idl::InterruptSpace::kInterfaceId;
         case Interface::facet:
         case Interface::none: return false;
     }
@@ -76,12 +80,16 @@ KernelResult<Kernel::Restart> Kernel::dispatch(ObjectCall& call) {
         case Interface::readable_memory: return call_memory(call);
         case Interface::endpoint:
         case Interface::receiver: return call_endpoint_object(call);
+        case Interface::io_ports: return call_ports(call);
+        case Interface::interrupt: return call_interrupt(call);
         case Interface::clock: return call_clock(call);
         case Interface::kernel_log: return call_kernel_log(call);
         case Interface::entropy: return call_entropy(call);
         case Interface::power: return call_power(call);
         case Interface::platform_info: return call_platform(call);
         case Interface::profile: return call_profile(call);
+        case Interface::io_port_space: return call_port_space(call);
+        case Interface::interrupt_space: return call_interrupt_space(call);
         case Interface::notification:
         case Interface::facet:
         case Interface::none: break;

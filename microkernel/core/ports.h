@@ -10,6 +10,7 @@
 
 namespace capos::kernel {
 struct Cpu;
+struct InterruptSource;
 }
 
 namespace capos::kernel::port {
@@ -54,6 +55,17 @@ void save_extended(UserContext& context);
 // The initial FPU state, in an area of fpu_bytes() bytes that is aligned to 64.
 void initialise_fpu(std::byte* area);
 u32 fpu_bytes();
+
+// I/O ports of `width` 1, 2 or 4 bytes. They take as long as the device does; only those that somebody has claimed are reached.
+u32 read_port(u16 port, u8 width);
+void write_port(u16 port, u8 width, u32 value);
+
+// Interrupt lines, by global system interrupt number (interrupt.h). The others are only called for a line that exists.
+bool has_line(u32 line);
+// From now on the line has that number in Cpu::arrived. It is left masked.
+void route_line(const InterruptSource& source, u32 number);
+void mask_line(u32 line);
+void unmask_line(u32 line);
 
 // Fills with unpredictable bytes; false when the machine has no generator.
 bool random_bytes(std::byte* out, usize bytes);

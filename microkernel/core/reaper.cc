@@ -51,6 +51,8 @@ bool Kernel::reap(Object& object, u32& units) {
         case ObjectType::memory: return reap_memory(static_cast<Memory&>(object), units);
         case ObjectType::endpoint: return reap_endpoint(static_cast<Endpoint&>(object), units);
         case ObjectType::notification: return reap_notification(static_cast<Notification&>(object), units);
+        case ObjectType::io_ports: return reap_ports(static_cast<IoPorts&>(object), units);
+        case ObjectType::interrupt: return reap_interrupt(static_cast<Interrupt&>(object), units);
         default: KERNEL_ASSERT(false);  // objects made at boot never end
     }
 }

@@ -68,7 +68,7 @@ struct Pending : NodeUse {
     union {
         Cpu* timer_cpu{};      // timer: whose tree it is in
         Memory* memory;        // wait
-        Object* source;        // receive: the endpoint or notification. May be dead; look at `through` first
+        Object* source;        // receive: where it receives from. May be dead; look at `through` first
     };
     ListLink queue_link;    // call: Endpoint::calls or Answer::held. receive: receivers of its source. work: others that wait
                             // for the same. unused: free list

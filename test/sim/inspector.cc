@@ -29,13 +29,6 @@ constexpr u64 kAddress = 0x000f'ffff'ffff'f000;
 constexpr unsigned kCountShift = 52;
 constexpr u64 kSlotInUse = (u64{1} << abi::CapId::kIndexBits) - 1;
 
-const char* name_of(ObjectType type) {
-    constexpr const char* kNames[] = {"none",    "account",  "process",       "thread", "address space",
-                                      "memory",  "endpoint", "notification",  "clock",  "kernel log",
-                                      "entropy", "power",    "platform info", "profile"};
-    return kNames[static_cast<usize>(type)];
-}
-
 std::string hex(u64 value) {
     char text[20];
     std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(value));
@@ -130,7 +123,7 @@ void Inspector::Census::find_objects(Account& account) {
     for (auto* list : {&account.objects, &account.ending}) {
         for (Object* object = list->front(); object != nullptr; object = list->next(*object)) {
             require(object->account == &account, "an object is listed by an account that does not pay for it");
-            require(object->type > ObjectType::none && object->type <= ObjectType::profile, "an object at ",
+            require(object->type > ObjectType::none && object->type <= ObjectType::interrupt, "an object at ",
                     hex(reinterpret_cast<u64>(object)), " has type ", static_cast<u32>(object->type));
             objects.push_back(object);
             switch (object->type) {
@@ -287,6 +280,8 @@ void Inspector::Census::count(Object& object) {
             [[fallthrough]];
         }
         case ObjectType::notification:
+        case ObjectType::io_ports:
+        case ObjectType::interrupt:
             ++cells;
             charge(object.account, 0, 1);
             break;
@@ -579,7 +574,7 @@ void Inspector::check() {
     Census c{machine_, k, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}};
     c.find_objects(k.root_account_);
     for (Object* object : {static_cast<Object*>(&k.root_account_), &k.clock_, &k.kernel_log_, &k.entropy_, &k.power_,
-                           &k.platform_info_, &k.profile_}) {
+                           &k.platform_info_, &k.profile_, &k.port_space_, &k.interrupt_space_}) {
         c.count_tree(*object->root);
         c.references[object->root] += 1;  // the kernel's own
         if (object != &k.root_account_) c.objects.push_back(object);
@@ -594,6 +589,8 @@ void Inspector::check() {
     c.check_endpoints();
     c.check_scheduler();
     c.check_translations();
+    check_ports();
+    check_interrupts();
 }
 
 }  // namespace capos::kernel

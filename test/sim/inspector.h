@@ -19,6 +19,8 @@ struct Violation : std::runtime_error {
 
 namespace capos::kernel {
 
+const char* name_of(ObjectType type);  // for people
+
 class Inspector {
 public:
     explicit Inspector(sim::Machine& machine) : machine_{machine} {}
@@ -68,6 +70,9 @@ public:
     void end_everything();
 
 private:
+    // Whom I/O ports and interrupts belong to, and that masks are what they have to be (inspector_views.cc).
+    void check_ports();
+    void check_interrupts();
     struct Census;
     sim::Machine& machine_;
 };

@@ -3,6 +3,13 @@
 
 namespace capos::kernel {
 
+const char* name_of(ObjectType type) {
+    constexpr const char* kNames[] = {"none", "account", "process", "thread", "address space", "memory", "endpoint",
+                                      "notification", "I/O ports", "interrupt", "clock", "kernel log", "entropy", "power",
+                                      "platform info", "profile", "I/O port space", "interrupt space"};
+    return kNames[static_cast<usize>(type)];
+}
+
 NodeTree& Inspector::nodes() { return machine_.kernel().nodes_; }
 bool Inspector::retiring() const { return !machine_.kernel().retiring_.empty(); }
 bool Inspector::at_rest() const { return !machine_.kernel().has_work(); }
@@ -69,6 +76,51 @@ std::vector<const Object*> Inspector::reach(Process& process) {
         if (r->memory != nullptr) found.push_back(r->memory);
     }
     return found;
+}
+
+void Inspector::check_ports() {
+    Kernel& k = machine_.kernel();
+    u64 end = 0;
+    bool console_free = true;
+    for (IoPorts* p = k.port_claims_.first(); p != nullptr; p = k.port_claims_.at_or_above(p->range.first + u64{1})) {
+        if (p->range.first < end) throw sim::Violation{"two claims hold the same I/O port"};
+        end = p->range.end();
+        if (p->range.overlaps(k.console_ports_)) console_free = false;
+        for (const PortRange& kept : k.kept_ports_) {
+            if (p->range.overlaps(kept)) throw sim::Violation{"a claim holds an I/O port that the kernel keeps"};
+        }
+    }
+    if (machine_.log.to_console != console_free) throw sim::Violation{"the console and who holds its ports do not agree"};
+    for (const sim::PortAccess& access : machine_.accesses) {
+        for (const PortRange& kept : k.kept_ports_) {
+            if (kept.overlaps({access.port, access.width})) throw sim::Violation{"somebody reached a port of the kernel's"};
+        }
+    }
+    machine_.accesses.clear();
+}
+
+void Inspector::check_interrupts() {
+    Kernel& k = machine_.kernel();
+    bool claimed[sim::Machine::kLines]{};
+    for (u32 number = 0; number < kInterruptsMax; ++number) {
+        const Interrupt* i = k.interrupts_[number];
+        if (i == nullptr) continue;
+        const sim::SimLine& line = machine_.line(i->source.interrupt);
+        if (claimed[i->source.interrupt]) throw sim::Violation{"two interrupts have the same line"};
+        claimed[i->source.interrupt] = true;
+        if (i->number != number || line.number != number) throw sim::Violation{"an interrupt and its line do not agree"};
+        const bool masked = i->source.level_triggered ? i->pending || i->in_service : i->pending;
+        // Of a dead one an arrival may have masked it already.
+        if (!i->dead && line.masked != masked) throw sim::Violation{"a line is masked, or is not, against the rule"};
+        const Pending* receive = i->receivers.front();
+        if (i->pending && !i->in_service && !i->dead && receive != nullptr && !receive->owner->ended() &&
+            receive->owner->ring.free_slots() != 0) {
+            throw sim::Violation{"an interrupt waits though somebody receives"};
+        }
+    }
+    for (u32 n = 0; n < sim::Machine::kLines; ++n) {
+        if (!claimed[n] && !machine_.line(n).masked) throw sim::Violation{"a line that nobody has claimed is not masked"};
+    }
 }
 
 void Inspector::end_everything() {

@@ -67,7 +67,10 @@ Machine::Machine(const Configuration& c)
                                                              .object_memory = std::span{objects_}.first(
                                                                  c.objects * sizeof(CellPool<kObjectCellBytes>::Cell)),
                                                              .command_line = "simulated",
-                                                             .kernel_bytes = 0});
+                                                             .kernel_bytes = 0,
+                                                             .kept_ports = kKeptPorts,
+                                                             .console_ports = kConsolePorts,
+                                                             .interrupt_overrides = kOverrides});
     for (u32 i = 0; i < c.cpus; ++i) load_root(i, kernel_root_);
 }
 
@@ -151,7 +154,7 @@ void Machine::fault(u32 n, const Fault& fault) {
 
 bool Machine::interrupted(u32 n) const {
     const SimCpu& cpu = sim_cpus_[n];
-    return cpu.interrupt_pending || cpu.timer <= time;
+    return cpu.interrupt_pending || cpu.timer <= time || !cpu.devices.empty();
 }
 
 bool Machine::can_advance(u32 n) const {
@@ -173,6 +176,23 @@ void Machine::take_interrupts(u32 n) {
         cpu.timer = kNever;
         cpu.kick = true;
     }
+    while (const auto number = cpu.devices.take()) {
+        cpus_[n].arrived.add(*number);
+        cpu.kick = true;
+    }
+}
+
+// All lines lead to CPU 0.
+void Machine::raise(u32 n) {
+    SimLine& line = lines_.at(n);
+    line.active = line.level;
+    if (!line.masked) sim_cpus_[0].devices.add(line.number);
+}
+
+void Machine::unmask(u32 n) {
+    SimLine& line = lines_.at(n);
+    line.masked = false;
+    if (line.level && line.active) sim_cpus_[0].devices.add(line.number);
 }
 
 void Machine::advance(u32 n) {

@@ -51,8 +51,26 @@ struct SimCpu {
     u64 loaded_root{};
     TranslationCache translations;
     bool interrupt_pending{};        // an IPI that has arrived and was not taken
+    kernel::InterruptSet devices;    // interrupts of devices that have arrived and were not taken
     bool kick{};                     // taken in the kernel: the core has to look before the next user instruction
     kernel::Time timer{kernel::kNever};
+};
+
+// An interrupt line, as an I/O APIC has it.
+struct SimLine {
+    bool masked{true};
+    bool level{}, low{};
+    u32 number{};          // that it was routed to
+    bool active{};         // what the device drives, by level only
+};
+
+// One access to an I/O port.
+struct PortAccess {
+    bool write;
+    u16 port;
+    u8 width;
+    u32 value;
+    bool operator==(const PortAccess&) const = default;
 };
 
 enum class AccessKind : u8 { read, write, execute };
@@ -96,6 +114,20 @@ public:
     void pass(kernel::Duration duration);
     // When the next timer fires; kNever when none is set.
     kernel::Time next_timer() const;
+
+    // --- devices ---
+    static constexpr u32 kLines = 24;
+    static constexpr kernel::PortRange kKeptPorts[] = {{0x20, 2}, {0xcf8, 8}};
+    static constexpr kernel::PortRange kConsolePorts{0x3f8, 8};
+    static constexpr formats::MadtOverride kOverrides[] = {{0, 2, false, false}, {9, 9, true, true}};
+    SimLine& line(u32 n) { return lines_.at(n); }
+    // An edge, or a device that signals by its level until lower().
+    void raise(u32 line);
+    void lower(u32 line) { lines_.at(line).active = false; }
+    void unmask(u32 line);
+    std::vector<PortAccess> accesses;           // of I/O ports, the latest last; the inspector's check forgets them
+    std::function<u32(u16 port)> on_port_read;  // without it all bits are set
+    u32 console_resets{};
 
     // --- what user code does to memory, through the CPU's translations ---
     // The physical address, or the fault that the processor would raise. `fill` false: only what the CPU remembers already.
@@ -143,6 +175,7 @@ private:
     std::unique_ptr<kernel::Kernel> kernel_;
     u64 kernel_root_{};
     u32 here_{};
+    std::vector<SimLine> lines_{kLines};
 
     friend Machine& machine();
 };

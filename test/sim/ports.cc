@@ -64,6 +64,21 @@ bool random_bytes(std::byte* out, usize bytes) {
     return sim::machine().random_works;
 }
 
+u32 read_port(u16 port, u8 width) {
+    sim::Machine& m = sim::machine();
+    const u32 value = m.on_port_read ? m.on_port_read(port) : ~u32{0} >> (32 - 8 * width);
+    m.accesses.push_back({false, port, width, value});
+    return value;
+}
+void write_port(u16 port, u8 width, u32 value) { sim::machine().accesses.push_back({true, port, width, value}); }
+
+bool has_line(u32 line) { return line < sim::Machine::kLines; }
+void route_line(const InterruptSource& source, u32 number) {
+    sim::machine().line(source.interrupt) = {.level = source.level_triggered, .low = source.active_low, .number = number};
+}
+void mask_line(u32 line) { sim::machine().line(line).masked = true; }
+void unmask_line(u32 line) { sim::machine().unmask(line); }
+
 void before_shared_read(const void* address, usize bytes) {
     sim::Machine& m = sim::machine();
     m.work.bytes += bytes;
@@ -71,6 +86,7 @@ void before_shared_read(const void* address, usize bytes) {
 }
 
 void console_write(std::string_view text) { sim::machine().console += text; }
+void console_reset() { ++sim::machine().console_resets; }
 Time log_time() { return sim::machine().time; }
 
 }  // namespace port

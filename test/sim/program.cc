@@ -262,7 +262,9 @@ abi::Submission Program::draw_call() {
 }
 
 abi::Submission Program::draw_receive() {
-    if (random_.percent(25)) return entry::receive_signals(some(Interface::notification));
+    if (random_.percent(35)) {
+        return entry::receive_signals(some(random_.percent(60) ? Interface::notification : Interface::interrupt));
+    }
     if (random_.percent(25)) return entry::provide(static_cast<u8>(random_.below(3)), static_cast<u8>(random_.below(4)));
     const u8 group = static_cast<u8>(random_.below(3));
     return entry::receive_calls(some(Interface::receiver),
@@ -307,6 +309,12 @@ abi::Submission Program::draw_object_call() {
             case Interface::clock: return encode<idl::Clock::Now>(c.id, {});
             case Interface::kernel_log:
                 return encode<idl::KernelLog::Write>(c.id, {.level = static_cast<u8>(random_.below(5)), .text = "simulated"});
+            case Interface::io_port_space:
+                return encode<idl::IoPortSpace::Range>(
+                    c.id, {.first = (random_.percent(80) ? 0x3f0 : 0x10) + random_.below32(24), .count = random_.below32(12)});
+            case Interface::io_ports: return call_ports(c.id);
+            case Interface::interrupt_space: return claim_interrupt(c.id);
+            case Interface::interrupt: return encode<idl::Interrupt::Acknowledge>(c.id, {});
             case Interface::entropy: return encode<idl::Entropy::Fill>(c.id, {.bytes = random_.below32(300)});
             case Interface::platform_info:
                 switch (random_.below(3)) {
@@ -445,6 +453,35 @@ abi::Submission Program::call_endpoint(abi::CapId id) {
         case 2: return encode<idl::Endpoint::Receiver>(id, {});
         default: return encode<idl::Endpoint::Mint>(id, {.badge = random_.percent(98) ? random_.below(1000) : random_.next()});
     }
+}
+
+abi::Submission Program::call_ports(abi::CapId id) {
+    const std::byte data[20]{};
+    const u32 offset = random_.below32(10);
+    const u8 width = static_cast<u8>(random_.percent(90) ? 1 << random_.below(3) : random_.below(9));
+    switch (random_.below(5)) {
+        case 0: return encode<idl::IoPorts::Extent>(id, {});
+        case 1: return encode<idl::IoPorts::Read>(id, {.offset = offset, .width = width});
+        case 2:
+            return encode<idl::IoPorts::Write>(
+                id, {.offset = offset, .width = width, .value = random_.percent(80) ? 1u : ~u32{0}});
+        case 3:
+            return encode<idl::IoPorts::WriteBytes>(id, {.offset = offset, .data = std::span{data}.first(random_.below(20))});
+        default:
+            return encode<idl::IoPorts::ReadWhile>(id, {.offset = offset,
+                                                        .limit = static_cast<u8>(random_.below(20)),
+                                                        .status = random_.below32(10),
+                                                        .mask = 1,
+                                                        .wanted = static_cast<u8>(random_.below(3))});
+    }
+}
+
+// The same few lines for everybody, so that claims meet.
+abi::Submission Program::claim_interrupt(abi::CapId id) {
+    if (random_.percent(30)) return encode<idl::InterruptSpace::IsaLine>(id, {.number = static_cast<u8>(random_.below(18))});
+    return encode<idl::InterruptSpace::Line>(
+        id, {.line = random_.percent(95) ? random_.below32(4) : random_.below32(30), .level = random_.percent(50),
+             .low = random_.percent(50)});
 }
 
 }  // namespace capos::sim

@@ -59,6 +59,8 @@ private:
     abi::Submission call_space(abi::CapId id);
     abi::Submission call_memory(abi::CapId id, bool readable);
     abi::Submission call_endpoint(abi::CapId id);
+    abi::Submission call_ports(abi::CapId id);
+    abi::Submission claim_interrupt(abi::CapId id);
 
     template <typename Method>
     abi::Submission encode(abi::CapId target, const typename Method::Params& params,

@@ -54,7 +54,7 @@ void Simulation::populate(Island& island) {
         w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {island.account.value}).capabilities[0];
     island.held.push_back(lent);
     std::vector<abi::CapId> shared{lent, first.process, first.space, second.process, second.space, second.thread,
-                                   w.clock,        w.entropy,     w.platform,  w.kernel_log};
+                                   w.clock,        w.entropy,     w.platform,  w.kernel_log, w.ports, w.interrupts};
     for (int i = 0; i < 2; ++i) {
         const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(island.account, {.name = "e"});
         const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]),
@@ -115,6 +115,11 @@ void Simulation::event() {
     Machine& m = world_.machine;
     const u32 n = random_.below32(m.cpu_count());
     if (random_.one_in(40)) m.cpu(n).interrupt_pending = true;
+    if (random_.one_in(8)) {
+        const u32 line = random_.below32(4);  // the lines that programs claim
+        if (random_.percent(60)) m.raise(line);
+        else m.lower(line);
+    }
     if (random_.one_in(16)) m.pass(Duration{random_.below(20'000)});
     if (m.can_advance(n)) {
         m.advance(n);

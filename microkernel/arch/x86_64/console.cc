@@ -1,4 +1,4 @@
-// The first serial port, polled: 16550, 115200 baud, 8N1. For the log only; a driver takes it over later.
+// The first serial port, polled: 16550, 115200 baud, 8N1. For the log only, while no driver has claimed its ports.
 // PC16550D data sheet, §8 (registers). A port that is absent reads 0xff, and its transmitter never reports ready: waiting is
 // bounded.
 
@@ -9,7 +9,7 @@
 namespace capos::kernel {
 
 namespace {
-constexpr u16 kPort = 0x3f8;
+constexpr u16 kPort = x86::kConsolePorts.first;
 constexpr u16 kData = kPort, kInterruptEnable = kPort + 1, kFifoControl = kPort + 2, kLineControl = kPort + 3;
 constexpr u16 kModemControl = kPort + 4, kLineStatus = kPort + 5;
 constexpr u8 kTransmitterEmpty = 1 << 5;
@@ -30,6 +30,8 @@ void x86::initialise_console() {
     out8(kFifoControl, 0x07);
     out8(kModemControl, 0x03);
 }
+
+void port::console_reset() { x86::initialise_console(); }
 
 void port::console_write(std::string_view text) {
     for (const char c : text) {

@@ -3,7 +3,8 @@
 //
 // Interrupts reach the kernel itself only where perform() lets them in: while it idles, zeroes, or has been told to try again.
 // Their handler then answers invalidations and leaves a mark (`kick`), and perform() calls the core before it returns to a
-// user.
+// user. A device's interrupt stays in service at the local APIC until the core has seen it: then its line is masked if it
+// signals by its level, and does not fire again at once. The timer and other CPUs have higher vectors and get through.
 
 #include "arch/x86_64/instructions.h"
 #include "arch/x86_64/machine.h"
@@ -22,19 +23,28 @@ constexpr const char* kExceptionNames[] = {
     "general protection fault", "page fault", "reserved exception", "x87 error", "alignment check", "machine check",
     "SIMD error"};
 
+// The core has seen `count` interrupts of devices.
+void end_device_interrupts(u32 count) {
+    for (; count > 0; --count) end_of_interrupt();
+}
+
 Action interrupt_step(CpuLocal& local) {
     Kernel& kernel = *local.kernel;
+    const u32 arrived = local.cpu->arrived.count();
     kernel.lock.acquire(*local.cpu);
     const Action action = kernel.interrupt(*local.cpu, now());
     kernel.lock.release();
+    end_device_interrupts(arrived);
     return action;
 }
 
 Action proceed_step(CpuLocal& local) {
     Kernel& kernel = *local.kernel;
+    const u32 arrived = local.cpu->arrived.count();
     kernel.lock.acquire(*local.cpu);
     const Action action = kernel.proceed(*local.cpu, now());
     kernel.lock.release();
+    end_device_interrupts(arrived);
     return action;
 }
 
@@ -89,6 +99,10 @@ UserContext* perform(CpuLocal& local, Action action) {
 // An interrupt, from user or kernel mode: true when the core has to look.
 bool accept_interrupt(CpuLocal& local, u64 vector) {
     if (vector == kSpuriousVector) return false;  // has no end of interrupt (SDM vol. 3A §10.9)
+    if (vector - kFirstDeviceVector < kInterruptsMax) {
+        local.cpu->arrived.add(static_cast<u32>(vector - kFirstDeviceVector));
+        return true;
+    }
     end_of_interrupt();
     if (vector == kTimerVector) return timer_due(local);
     if (vector == kIpiVector) {
@@ -160,7 +174,7 @@ void x86_on_ist_trap(KernelFrame& frame) {
     }
     if (frame.vector == kNmi) {
         stop_if_told();
-        port::console_write("\nunexpected NMI: a hardware error, or a button\n");
+        if (log_settings().to_console) port::console_write("\nunexpected NMI: a hardware error, or a button\n");
         return;
     }
     panic(exception_name(frame.vector), &frame);

@@ -12,6 +12,7 @@
 #include "core/annotations.h"
 #include "core/cpu_table.h"
 #include "core/frame_allocator.h"
+#include "core/io_ports.h"
 #include "core/page_table.h"
 #include "formats/acpi.h"
 #include "formats/multiboot2.h"
@@ -19,6 +20,8 @@
 namespace capos::kernel::x86 {
 
 // --- console.cc ---
+inline constexpr PortRange kConsolePorts{0x3f8, 8};  // COM1
+// After this it can be written to, whatever state it was in. Any CPU, any time.
 void initialise_console();
 
 // --- cpu_features.cc ---
@@ -56,7 +59,7 @@ u64 ns_of_ticks(u64 tsc_ticks);
 void delay(Duration duration);
 
 // --- apic.cc: each CPU, its own local APIC ---
-enum Vector : u8 { kTimerVector = 0xef, kIpiVector = 0xf0, kSpuriousVector = 0xff };
+enum Vector : u8 { kFirstDeviceVector = 0x30, kTimerVector = 0xef, kIpiVector = 0xf0, kSpuriousVector = 0xff };
 void map_local_apic(u64 physical, bool may_use_x2apic);
 void enable_local_apic();
 void set_apic_timer_rate(u64 hz);
@@ -76,6 +79,8 @@ void mask_legacy_pic();
 // Maps the I/O APICs that the MADT lists and masks all their lines. Errors are logged; a controller that cannot be mapped is
 // left out.
 void take_over_io_apics(const formats::Madt& madt);
+// Sends all lines that are routed later to this CPU.
+void set_interrupt_destination(u32 apic_id);
 
 // --- acpi_tables.cc ---
 struct Platform {
@@ -167,6 +172,8 @@ std::optional<Symbol> symbol_at(u64 address);
 enum class Exit : u8 { orderly = 0x10, fatal = 0x11 };  // what the emulator's exit port is given: statuses 33 and 35
 void set_power(const Platform& platform);
 void set_exit_to_emulator();
+// What no process may claim, `platform` included: a fixed list, in memory that stays.
+std::span<const PortRange> kept_ports(const Platform& platform);
 // Any CPU, any time; the other CPUs stop too. `fatal` halts where there is no emulator to leave, so that the last lines stay
 // readable. A restart that is `fatal` leaves the emulator too; an orderly one restarts it.
 [[noreturn]] void power_off(Exit how);

@@ -100,6 +100,7 @@ struct Source {
         port::console_write("\n");
         power_off(Exit::fatal);
     }
+    if (!log_settings().to_console) port::console_reset();  // whatever its driver was about
     log_settings().to_console = true;
     port::console_write("\n");  // another CPU's line may have been cut off
     line() << reason << detail << ", on the CPU with local APIC id " << only_cpu.load(std::memory_order_relaxed);

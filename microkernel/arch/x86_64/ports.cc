@@ -130,6 +130,22 @@ bool port::random_bytes(std::byte* out, usize bytes) {
     return true;
 }
 
+u32 port::read_port(u16 port, u8 width) {
+    switch (width) {
+        case 1: return x86::in8(port);
+        case 2: return x86::in16(port);
+        default: return x86::in32(port);
+    }
+}
+
+void port::write_port(u16 port, u8 width, u32 value) {
+    switch (width) {
+        case 1: return x86::out8(port, static_cast<u8>(value));
+        case 2: return x86::out16(port, static_cast<u16>(value));
+        default: return x86::out32(port, value);
+    }
+}
+
 // Memory that a user can write changes by itself on a real machine.
 void port::before_shared_read(const void*, usize) {}
 

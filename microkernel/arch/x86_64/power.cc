@@ -23,6 +23,23 @@ struct PowerControl {
 };
 constinit PowerControl power{};
 
+// The ports of PC compatible machines that reach past a driver's authority. The first entries stand for what firmware says.
+constinit PortRange kept[] = {
+    {},            // PM1a control: sleep states
+    {},            // the reset register
+    {0x00, 0x20},  // ISA DMA, which reaches all memory below 16 MiB
+    {0x20, 4},     // interrupt controller, and the interrupt mode register
+    {0x40, 4},     // timer
+    {0x61, 1},     // timer gate, and what enables NMI
+    {0x80, 0x20},  // ISA DMA pages, fast reset (0x92)
+    {0xa0, 2},     // second interrupt controller
+    {0xb2, 2},     // system management interrupts
+    {0xc0, 0x20},  // second ISA DMA
+    {kEmulatorExitPort, 4},
+    {0x4d0, 2},    // edge or level of ISA interrupts
+    {0xcf8, 8},    // PCI configuration, and reset (0xcf9)
+};
+
 }  // namespace
 
 void set_exit_to_emulator() { power.exit_to_emulator = true; }
@@ -31,6 +48,14 @@ void set_power(const Platform& platform) {
     power.control_port = static_cast<u16>(platform.fadt.pm1a_control_port);
     power.soft_off_type = platform.soft_off_type;
     power.reset_register = platform.fadt.reset;
+}
+
+std::span<const PortRange> kept_ports(const Platform& platform) {
+    if (platform.fadt.pm1a_control_port < kPortsMax) kept[0] = {platform.fadt.pm1a_control_port, 2};
+    if (const auto& reset = platform.fadt.reset; reset && reset->space == kIoSpace && reset->address < kPortsMax) {
+        kept[1] = {static_cast<u32>(reset->address), 1};
+    }
+    return kept;
 }
 
 void power_off(Exit how) {
