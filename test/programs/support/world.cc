@@ -37,6 +37,8 @@ World::World(Environment& environment)
       kernel_log{find<idl::KernelLog>(environment, "log")},
       entropy{find<idl::Entropy>(environment, "entropy")},
       profile{find<idl::Profile>(environment, "profile")},
+      ports{find<idl::IoPortSpace>(environment, "ports")},
+      interrupts{find<idl::InterruptSpace>(environment, "interrupts")},
       log_{environment.caller, kernel_log} {}
 
 bool World::frames_return_to(u64 frames) {

@@ -21,7 +21,7 @@ public:
 
     Ring& ring;
     Caller& caller;
-    const CapId account, process, space, thread, clock, platform, power, kernel_log, entropy, profile;
+    const CapId account, process, space, thread, clock, platform, power, kernel_log, entropy, profile, ports, interrupts;
 
     // One check, one line. `reason` are the pieces of what is wrong, only looked at when it is.
     template <typename... Reason>
