@@ -1,0 +1,33 @@
+#include "runtime/driver/irq.h"
+
+namespace capos::runtime {
+
+Irq::Irq(Loop& loop, idl::Interrupt::Client interrupt)
+    : loop_{loop}, interrupt_{std::move(interrupt)}, state_{loop.keep(std::make_unique<State>(loop))} {
+    loop_.submit(entry::receive_signals(interrupt_.id()), state_);
+}
+
+Irq::~Irq() {
+    state_->waiter = nullptr;
+    if (state_->over) loop_.drop(*state_);
+    else loop_.cancel(*state_);
+}
+
+void Irq::State::complete(const abi::Completion& completion) {
+    if (static_cast<abi::CompletionKind>(completion.kind) == abi::CompletionKind::done) {
+        over = true;
+        ended = completion.status == static_cast<u16>(Status::ok) ? Status::disconnected : static_cast<Status>(completion.status);
+    } else {
+        arrived = true;
+    }
+    if (waiter != nullptr) std::exchange(waiter, nullptr)->proceed().resume();
+}
+
+Outcome<void> Irq::Next::take() {
+    State& state = *irq_.state_;
+    if (!state.arrived) return fail(Error{state.ended});
+    state.arrived = false;
+    return done;
+}
+
+}  // namespace capos::runtime
