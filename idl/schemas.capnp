@@ -1,6 +1,6 @@
 @0xc9c6e668708abfd8;
 # What interfaces look like, for programs that were not compiled with them: the shell, traces, the web UI, the host's tools.
-# A schema table describes one interface with every type that its messages contain (format: runtime/dynamic/table.h). Each
+# A schema table describes one interface with every type that its messages contain (format: idl/abi/schema_table.h). Each
 # program carries the tables of the interfaces that it serves or calls, and its spawner registers them here.
 
 interface Schemas @0x9138d5f8599ccdd0 {

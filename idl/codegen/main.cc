@@ -8,6 +8,8 @@
 //      --stubs FILE.h            of the same schema: clients and servers, on top of its messages (codegen/stubs.h)
 //      --kernel-stubs FILE.h     of the kernel's interfaces: clients alone
 //      --description FILE.json   everything, for tools (codegen/description.h)
+//      --schema-tables FILE      a schema table for each interface (codegen/schema_table.h); --schema-section FILE.S and
+//                                --schema-data FILE.S put them into a program
 //
 // The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
 // started by the compiler can't. What is asked for decides the rules; comments are checked always.
@@ -35,6 +37,7 @@
 #include "codegen/messages.h"
 #include "codegen/problems.h"
 #include "codegen/request.h"
+#include "codegen/schema_table.h"
 #include "codegen/source.h"
 #include "codegen/stubs.h"
 
@@ -52,6 +55,9 @@ struct Options {
     std::string stubs;
     std::string kernel_stubs;
     std::string description;
+    std::string schema_tables;
+    std::string schema_section;
+    std::string schema_data;
 };
 
 std::optional<Options> parse(int count, char** arguments) {
@@ -63,7 +69,10 @@ std::optional<Options> parse(int count, char** arguments) {
         {"--kernel-messages", &options.kernel_messages},
         {"--stubs", &options.stubs},
         {"--kernel-stubs", &options.kernel_stubs},
-        {"--description", &options.description}};
+        {"--description", &options.description},
+        {"--schema-tables", &options.schema_tables},
+        {"--schema-section", &options.schema_section},
+        {"--schema-data", &options.schema_data}};
     for (int i = 1; i < count; i += 2) {
         const auto option = known.find(arguments[i]);
         if (option == known.end() || i + 1 == count) return std::nullopt;
@@ -130,6 +139,12 @@ int run(const Options& options) {
         for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
         for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
     }
+    std::vector<SchemaTable> tables;
+    if (!options.schema_tables.empty() || !options.schema_section.empty() || !options.schema_data.empty()) {
+        const int again = open(options.request.c_str(), O_RDONLY | O_CLOEXEC);
+        tables = make_schema_tables(again, sources, problems);
+        close(again);
+    }
     if (!problems.empty()) return report(problems);
 
     bool written = true;
@@ -139,6 +154,9 @@ int run(const Options& options) {
     if (!options.kernel_messages.empty()) {
         written = write_text(options.kernel_messages, emit_kernel_messages(files)) && written;
     }
+    if (!options.schema_tables.empty()) written = write_text(options.schema_tables, schema_bytes(tables)) && written;
+    if (!options.schema_data.empty()) written = write_text(options.schema_data, emit_schema_data(tables)) && written;
+    if (!options.schema_section.empty()) written = write_text(options.schema_section, emit_schema_section(tables)) && written;
     if (!options.description.empty()) written = write_text(options.description, emit_description(files)) && written;
     return written ? 0 : kFailed;
 }
@@ -151,7 +169,8 @@ int main(int count, char** arguments) {
     const auto options = capos::codegen::parse(count, arguments);
     if (!options) {
         std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] "
-                     "[--kernel-messages FILE.h] [--stubs FILE.h] [--kernel-stubs FILE.h] [--description FILE.json]\n";
+                     "[--kernel-messages FILE.h] [--stubs FILE.h] [--kernel-stubs FILE.h] [--description FILE.json] "
+                     "[--schema-tables FILE] [--schema-section FILE.S] [--schema-data FILE.S]\n";
         return capos::codegen::kFailed;
     }
     try {

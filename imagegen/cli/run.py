@@ -10,9 +10,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from imagegen.cli.support import paths
+from imagegen.cli.support import paths, script
 from imagegen.cli.support.errors import CommandError
 from imagegen.cli.support.image import TARGETS, system_iso
 from imagegen.cli.support.process import say, start, stop
@@ -33,6 +34,8 @@ def add_arguments(parser) -> None:
     machine.add_argument("--disk", type=_disk, action="append", default=[], metavar="FILE[,nvme|virtio]",
                          help="attach a raw disk image; may be repeated")
     machine.add_argument("--arguments", default="", metavar="TEXT", help='for the kernel, for example "log=debug"')
+    parser.add_argument("--script", type=Path, metavar="FILE",
+                        help="type the file's lines at the prompt, print what they print, and exit with the last one's status")
     parser.add_argument("--timeout", type=float, metavar="S",
                         help=f"end the machine after S seconds, with exit status {_TIMED_OUT}")
     parser.add_argument("--gdb", type=_number(0, 65535), nargs="?", const=0, metavar="PORT",
@@ -44,6 +47,13 @@ def run(args) -> int:
         if not disk.file.is_file():
             raise CommandError(f"there is no disk image {disk.file}",
                                "make one, for example: truncate -s 1G " + str(disk.file))
+    lines = None
+    if args.script:
+        try:
+            lines = script.lines_of(args.script.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise CommandError(f"{args.script} cannot be read: {error}",
+                               "name a text file with a command on each line") from error
     if args.gdb:
         _check_port(args.gdb)
     build = ensure_built(*TARGETS)
@@ -51,7 +61,8 @@ def run(args) -> int:
     try:
         iso = system_iso(build, folder / "capos.iso", args.arguments)
         machine = Machine(iso, args.cpus, args.memory, args.uefi, not args.no_iommu, tuple(args.disk))
-        return _start(command(machine, folder) + _console() + _debugger(args.gdb, folder), args)
+        words = command(machine, folder) + _debugger(args.gdb, folder)
+        return _start(words + _console(), args) if lines is None else _start_script(words, lines, args)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -86,6 +97,26 @@ def _start(words: list[str], args) -> int:
     if status != 0:
         raise CommandError(f"QEMU ended with status {status}", "the lines above are what it said")
     return 0
+
+
+def _start_script(words: list[str], lines: list[str], args) -> int:
+    say(f"booting with {args.cpus} CPUs and {args.memory} MiB; {len(lines)} lines of {args.script}")
+    child = start(words + ["-serial", "stdio"], cwd=paths.ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    deadline = time.monotonic() + args.timeout if args.timeout else float("inf")
+    console = script.Console(child.stdin.fileno(), child.stdout.fileno(), deadline)
+    try:
+        return script.run_script(console, lines, args.timeout)
+    except script.Ended as ended:
+        if ended.timed_out:
+            say(f"\nended after {args.timeout:g} s")
+            return _TIMED_OUT
+        # A script may end with `poweroff`.
+        status = child.wait()
+        if status != 0:
+            raise CommandError(f"QEMU ended with status {status}", "the lines above are what it said") from ended
+        return 0
+    finally:
+        stop(child)
 
 
 def _console() -> list[str]:
