@@ -1,5 +1,6 @@
 // The invariants, one function for each kind. They count everything from scratch and compare with what the core believes.
 #include "sim/inspector.h"
+#include "sim/inspector_parts.h"
 
 #include <algorithm>
 #include <bit>
@@ -28,24 +29,6 @@ constexpr u64 kPresent = 1, kWritable = 2, kUser = 4, kLarge = 0x80, kGlobal = 0
 constexpr u64 kAddress = 0x000f'ffff'ffff'f000;
 constexpr unsigned kCountShift = 52;
 constexpr u64 kSlotInUse = (u64{1} << abi::CapId::kIndexBits) - 1;
-
-std::string hex(u64 value) {
-    char text[20];
-    std::snprintf(text, sizeof text, "%llx", static_cast<unsigned long long>(value));
-    return text;
-}
-
-template <typename... Parts>
-void require(bool holds, const Parts&... parts) {
-    if (holds) return;
-    std::string text;
-    auto add = [&](const auto& part) {
-        if constexpr (std::integral<std::remove_cvref_t<decltype(part)>>) text += std::to_string(part);
-        else text += part;
-    };
-    (add(parts), ...);
-    throw sim::Violation{text};
-}
 
 struct Counted {
     u64 frames{}, objects{}, nodes{};
@@ -102,21 +85,7 @@ struct Inspector::Census {
     void check_processes();
     void check_endpoints();
     void check_scheduler();
-    void check_translations();
 };
-
-namespace {
-
-// True if `frame` is what `region` shows at `page`, now or until CPUs have forgotten it.
-bool shows(const Region& region, u64 page, u64 frame) {
-    if (region.ring) return frame == (region.block + PageCount{page}).value;
-    if (region.block.value != 0 && frame == region.block.value) return true;  // the scrap frame
-    if (region.memory == nullptr) return false;
-    const auto of_memory = region.memory->frame(region.first_page + page);
-    return of_memory && of_memory->address.value == frame;
-}
-
-}  // namespace
 
 void Inspector::Census::find_objects(Account& account) {
     accounts.push_back(&account);
@@ -492,28 +461,6 @@ void Inspector::Census::check_scheduler() {
     }
 }
 
-// No CPU remembers what it must not reach any more (R11).
-void Inspector::Census::check_translations() {
-    std::unordered_map<u64, AddressSpace*> by_root;
-    for (AddressSpace* space : spaces) by_root[space->table.root().value] = space;
-    for (u32 n = 0; n < machine.cpu_count(); ++n) {
-        const sim::SimCpu& cpu = machine.cpu(n);
-        const u64 root = cpu.loaded_root;
-        require(root == kernel.kernel_table_.root().value || by_root.contains(root), "CPU ", n,
-                " uses page tables that are free");
-        for (const auto& [address, t] : cpu.translations) {
-            if (t.global) continue;
-            require(t.root == root && by_root.contains(root), "CPU ", n, " remembers ", hex(address), " of other page tables");
-            const Region* region = by_root[root]->region_at(VirtualAddress{address});
-            require(region != nullptr, "CPU ", n, " remembers ", hex(address), ", which is unmapped");
-            require(shows(*region, (address - region->start.value) / kPageBytes, t.frame), "CPU ", n, " remembers frame ",
-                    hex(t.frame), " at ", hex(address), ", which is not its mapping's any more");
-            require(!t.writable || region->memory == nullptr || region->writable, "CPU ", n, " can write at ", hex(address),
-                    " through what is not writable any more");
-        }
-    }
-}
-
 std::string Inspector::objects() {
     std::string text;
     std::function<void(Account&, std::string)> list = [&](Account& account, const std::string& indent) {
@@ -588,7 +535,7 @@ void Inspector::check() {
     c.check_processes();
     c.check_endpoints();
     c.check_scheduler();
-    c.check_translations();
+    check_translations(c.spaces);
     check_ports();
     check_interrupts();
 }

@@ -73,6 +73,7 @@ private:
     // Whom I/O ports and interrupts belong to, and that masks are what they have to be (inspector_views.cc).
     void check_ports();
     void check_interrupts();
+    void check_translations(const std::vector<AddressSpace*>& spaces);
     struct Census;
     sim::Machine& machine_;
 };
