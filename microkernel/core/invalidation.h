@@ -10,7 +10,8 @@
 //
 // A CPU acknowledges in its IPI handler, while it spins for the lock, and when it loads other page tables. An idle CPU runs on
 // the kernel's own tables, so nobody asks it: loading a user's tables again drops all it knew. Frames and tables that went
-// out of use are stamped and freed only when the stamp is reached.
+// out of use are stamped and freed only when the stamp is reached. The CPU that asks is not asked: it flushes what it clears,
+// entry by entry, and everything if another CPU has cleared a part (Kernel::await_invalidation).
 #pragma once
 
 #include <span>

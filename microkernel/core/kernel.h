@@ -372,7 +372,9 @@ private:
     void detach(Region& region);
     PhysicalAddress scrap_frame(Region& region);
     void retire_step();
+    bool uses_here(const AddressSpace& space) const;
     void flush_here(const AddressSpace& space, VirtualAddress page);
+    void note_changer(Region& region);
     bool may_retire() const;
     bool report_lost(Process& process);
 

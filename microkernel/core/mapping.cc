@@ -112,8 +112,21 @@ bool Kernel::large_fits(const Region& region, u64 page) {
     return address_of(region, offset).value % PageTable::kPageBytes2M == 0 && offset + kLargePages <= region.pages.value;
 }
 
+bool Kernel::uses_here(const AddressSpace& space) const {
+    return here_->loaded_root.load(std::memory_order_relaxed) == space.table.root().value;
+}
+
 void Kernel::flush_here(const AddressSpace& space, VirtualAddress page) {
-    if (here_->loaded_root.load(std::memory_order_relaxed) == space.table.root().value) port::flush_page(page);
+    if (uses_here(space)) port::flush_page(page);
+}
+
+// Before each piece of a change. CPUs may take turns at it, and each forgets by itself only what it has changed.
+void Kernel::note_changer(Region& region) {
+    if (region.cursor == 0) {
+        region.changer = here_;
+    } else if (region.changer != here_) {
+        region.changer = nullptr;
+    }
 }
 
 void Kernel::unmap(Region& region) {
@@ -133,6 +146,7 @@ bool Kernel::unmap_step(Region& region, u32& units) {
                            auto& s = *static_cast<Source*>(context);
                            s.kernel.frames_.chain_push(s.region.retired_tables, table);
                        }};
+    note_changer(region);
     while (region.cursor < region.pages.value) {
         if (units == 0) return false;
         --units;
@@ -172,8 +186,10 @@ bool Kernel::finish_retiring(Region& region) {
     return true;
 }
 
-// True if no other CPU can remember what the region's entries were.
+// True if no CPU can remember what the region's entries were. The others are asked; this one has forgotten what it changed
+// itself, and has to forget here what others did.
 bool Kernel::await_invalidation(Region& region) {
+    if (region.changer != here_ && uses_here(*region.space)) port::flush_all();
     region.stamp = invalidation_.request(*here_, region.space->table.root());
     if (region.work_link.linked()) region.work_link.unlink();
     if (region.stamp == 0) {
@@ -247,6 +263,7 @@ void Kernel::set_access(Region& region, Access access) {
 }
 
 void Kernel::protect_step(Region& region) {
+    note_changer(region);
     for (u64 i = 0; i < kPagesPerUnit && region.cursor < region.pages.value; ++i) {
         const VirtualAddress address = address_of(region, region.cursor);
         const std::optional<Translation> old = region.space->table.lookup(address);

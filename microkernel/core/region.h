@@ -13,6 +13,7 @@ namespace capos::kernel {
 
 class AddressSpace;
 class Memory;
+struct Cpu;
 
 struct Region : NodeUse {
     Region() : NodeUse{NodeUse::Kind::region} {}
@@ -38,6 +39,7 @@ struct Region : NodeUse {
     PageCount pages;
     u64 charged{};         // frames, at the space's account
     u64 cursor{};          // of losing, unmapping, and a change of access: next page
+    const Cpu* changer{};  // that has made all of that change so far, and flushed it entry by entry; null when several have
     PhysicalAddress block; // ring: its frames. lost: the scrap frame, 0 = not needed so far
 
     u64 stamp{};           // retiring: the invalidation to wait for

@@ -113,6 +113,73 @@ TEST_CASE("[R11] after unmap returns no CPU reaches the page through what it rem
     t.w.check();
 }
 
+// Who changes entries flushes them one by one on its own CPU only, and other CPUs are asked at the end.
+TEST_CASE("[R11] an unmap that one CPU begins and another ends is forgotten by both", "[R11]") {
+    World w;
+    Spawned s = w.spawn("process");  // on CPU 1
+    const bool third = GENERATE(false, true);  // has to be waited for
+    abi::CapId thread;
+    if (third) w.add_thread(s, thread, {.cpu = 2});
+    constexpr u64 kPages = 2 * kernel::kStepUnits;
+    const abi::CapId memory = w.make_memory(kPages), space = w.grant(s, s.space);
+    REQUIRE(map(w.init, s.space, memory, kPages, kRead | kWrite, kAt).ok());
+    REQUIRE(s.user.store(kAt, 1));
+    REQUIRE(s.user.store(kAt + (kPages - 1) * kPageBytes, 1));
+    const idl::AddressSpace::Unmap::Params all{.address = kAt, .bytes = kPages * kPageBytes};
+    w.init.push(w.init.make_call<idl::AddressSpace::Unmap>(s.space, all));
+    w.init.begin_enter(1, 1);
+    REQUIRE(w.machine.cpu(0).where == Where::again);  // the first page is gone, the last is not
+    s.user.push(s.user.make_call<idl::AddressSpace::Unmap>(space, all));
+    s.user.begin_enter(1, 1);
+    for (w.inspect.check(); w.machine.can_advance(1); w.inspect.check()) w.machine.advance(1);
+    CHECK(s.user.running() == !third);
+    CHECK_FALSE(w.machine.cpu(1).translations.contains(kAt));
+    w.machine.settle();
+    expect_done(s.user, 0, Status::ok);
+    expect_done(w.init, 0, Status::bad_argument);  // there is no such mapping any more
+    w.check();
+}
+
+TEST_CASE("[R11] memory that the reaper takes away on two CPUs is forgotten by both", "[R11]") {
+    World w;
+    Spawned s = w.spawn("process");  // on CPU 1
+    constexpr u64 kPages = 2 * kernel::kStepUnits;
+    const abi::CapId memory = w.make_memory(kPages);
+    const auto lent = w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {memory.value});
+    REQUIRE(map(w.init, s.space, lent.capabilities[0], kPages, kRead | kWrite, kAt).ok());
+    REQUIRE(s.user.store(kAt, 1));
+    w.init.push(w.init.make_call<idl::Account::Revoke>(w.account, {.capability = {0}}, {memory.value}));
+    w.init.begin_enter(1, 1);
+    REQUIRE(w.machine.cpu(0).where == Where::again);
+    for (int i = 0; i < 100 && s.user.unread() == 0; ++i) {  // until it is told that it has lost the mapping
+        w.machine.cpu(1).kick = true;
+        w.machine.settle(1);
+        w.inspect.check();
+    }
+    expect_event(s.user, abi::CompletionKind::lost, kAt);
+    CHECK_FALSE(w.machine.cpu(1).translations.contains(kAt));
+    w.check();
+}
+
+TEST_CASE("[R11] a protect that another CPU has made already ends when this one has forgotten it, too", "[R11]") {
+    Threads t;
+    const abi::CapId memory = t.w.make_memory(1), space = t.w.grant(t.process, t.process.space);
+    REQUIRE(map(t.w.init, t.process.space, memory, 1, kRead | kWrite, kAt).ok());
+    REQUIRE(t.first.store(kAt, 1));
+    const idl::AddressSpace::Protect::Params read_only{.address = kAt, .bytes = kPageBytes, .protection = kRead};
+    t.second.push(t.second.make_call<idl::AddressSpace::Protect>(space, read_only));
+    t.second.begin_enter(1, 1);
+    t.w.machine.settle(2);
+    REQUIRE_FALSE(t.second.running());  // CPU 1 has been asked, but enters the kernel before it hears of that
+    t.first.push(t.first.make_call<idl::AddressSpace::Protect>(space, read_only));
+    t.first.begin_enter(1, 1);
+    t.w.inspect.check();
+    t.w.machine.settle();
+    expect_done(t.first, 0, Status::ok);
+    expect_done(t.second, 0, Status::ok);
+    t.w.check();
+}
+
 TEST_CASE("[R11] an acknowledged invalidation evicts GLOBAL entries, a load of CR3 does not", "[R11]") {
     World w;
     constexpr u64 kGlobalPage = 0xffff'8000'0000'0000;
