@@ -97,6 +97,8 @@ void emit_reply_types(Lines& out, const Method& one, bool is_served) {
 
 std::string messages_header(const std::string& schema) { return without_extension(schema) + "_messages.h"; }
 
+std::string stubs_header(const std::string& schema) { return without_extension(schema) + ".h"; }
+
 std::string schema_name(const std::string& schema) {
     const std::string stem = without_extension(schema.substr(schema.rfind('/') + 1));
     std::string name;

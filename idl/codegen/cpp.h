@@ -40,6 +40,9 @@ void emit_reply_types(Lines& out, const Method& one, bool is_served);
 // The path of the header with the messages of a schema: idl/block.capnp -> idl/block_messages.h.
 std::string messages_header(const std::string& schema);
 
+// The path of the header with its stubs: idl/block.capnp -> idl/block.h.
+std::string stubs_header(const std::string& schema);
+
 // idl/block_queue.capnp -> BlockQueue.
 std::string schema_name(const std::string& schema);
 

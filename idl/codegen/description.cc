@@ -7,6 +7,23 @@ namespace capos::codegen {
 
 namespace {
 
+const char* kind_of(const Field& field) {
+    switch (field.type.kind) {
+        case TypeKind::nothing: return "void";
+        case TypeKind::boolean: return "bool";
+        case TypeKind::float32:
+        case TypeKind::float64: return "real";
+        case TypeKind::text: return "text";
+        case TypeKind::data: return "data";
+        case TypeKind::list: return "list";
+        case TypeKind::enumeration: return "enum";
+        case TypeKind::structure: return field.is_group ? "group" : "struct";
+        case TypeKind::capability: return "capability";
+        case TypeKind::any_other: return "any";
+        default: return "integer";
+    }
+}
+
 // Writes JSON with one object or list element per line. The caller opens and closes in pairs.
 class Json {
 public:
@@ -142,7 +159,9 @@ private:
         list("fields", one.fields, [this](const Field& field) {
             json_.text("name", field.name);
             json_.text("type", field.type.name);
-            if (field.type.id != 0) json_.text("typeId", hex(field.type.id));
+            json_.text("kind", kind_of(field));
+            const u64 id = field.type.element.empty() ? field.type.id : field.type.element[0].id;
+            if (id != 0) json_.text("typeId", hex(id));
             if (!field.is_group) json_.number("offset", field.offset);
             json_.text("doc", comment_text(field.doc));
         });

@@ -38,6 +38,7 @@ private:
         for (const Method& method : interface.methods) {
             const std::string path = interface.name + "." + method.name;
             if (pascal_case(method.name) == interface.name) refuse(path, "a method named as its interface");
+            if (method.name == "client" || method.name == "server") refuse(path, "a method named as a class of its interface");
             if (method.generic) refuse(path, "a generic method has no flat messages");
             if (method.results.is_stream) refuse(path, "streaming is for served objects; the kernel answers every call");
             check_message(path, "parameter", method.params, idl::flat::kParamsBytesMax);

@@ -10,6 +10,7 @@
 //      --description FILE.json   everything, for tools (codegen/description.h)
 //      --schema-tables FILE      a schema table for each interface (codegen/schema_table.h); --schema-section FILE.S and
 //                                --schema-data FILE.S put them into a program
+//      --manual FOLDER           reference pages, into a folder that exists (codegen/manual.h)
 //
 // The request goes through a file, so that each output has a name of its own and the tool can take arguments, which a plugin
 // started by the compiler can't. What is asked for decides the rules; comments are checked always.
@@ -34,6 +35,7 @@
 #include "codegen/description.h"
 #include "codegen/docs.h"
 #include "codegen/kernel_messages.h"
+#include "codegen/manual.h"
 #include "codegen/messages.h"
 #include "codegen/problems.h"
 #include "codegen/request.h"
@@ -58,6 +60,7 @@ struct Options {
     std::string schema_tables;
     std::string schema_section;
     std::string schema_data;
+    std::string manual;
 };
 
 std::optional<Options> parse(int count, char** arguments) {
@@ -72,7 +75,8 @@ std::optional<Options> parse(int count, char** arguments) {
         {"--description", &options.description},
         {"--schema-tables", &options.schema_tables},
         {"--schema-section", &options.schema_section},
-        {"--schema-data", &options.schema_data}};
+        {"--schema-data", &options.schema_data},
+        {"--manual", &options.manual}};
     for (int i = 1; i < count; i += 2) {
         const auto option = known.find(arguments[i]);
         if (option == known.end() || i + 1 == count) return std::nullopt;
@@ -90,7 +94,9 @@ std::optional<std::string> read_text(const std::string& path) {
     return text.str();
 }
 
+// A file that says the same already keeps its time, so that nothing is built anew because of it.
 bool write_text(const std::string& path, const std::string& text) {
+    if (read_text(path) == text) return true;
     std::ofstream stream{path, std::ios::binary};
     stream << text;
     stream.close();
@@ -103,6 +109,37 @@ int report(Problems& problems) {
         std::cerr << problem.file << ':' << problem.line << ": " << problem.text << '\n';
     }
     return kRefused;
+}
+
+// The rules of what is asked for.
+void check(const Options& options, const Model& model, const std::vector<Source>& sources, Problems& problems) {
+    const std::vector<File>& files = model.files;
+    check_unique(model, sources, problems);
+    if (!options.messages.empty() || !options.stubs.empty()) check_messages(files[0], sources[0], model, problems);
+    if (!options.kernel_messages.empty() || !options.kernel_stubs.empty()) {
+        std::vector<Enum> enums;
+        for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
+        for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
+    }
+    if (!options.stubs.empty() || !options.kernel_stubs.empty()) check_stubs(files[0], sources[0], model, problems);
+}
+
+bool write(const Options& options, const Model& model, const std::vector<SchemaTable>& tables) {
+    bool written = true;
+    const auto emit = [&](const std::string& path, const auto& text_of) {
+        if (!path.empty()) written = write_text(path, text_of()) && written;
+    };
+    emit(options.messages, [&] { return emit_messages(model.files[0], model); });
+    emit(options.kernel_messages, [&] { return emit_kernel_messages(model.files); });
+    emit(options.stubs, [&] { return emit_stubs(model.files[0], true); });
+    emit(options.kernel_stubs, [&] { return emit_stubs(model.files[0], false); });
+    emit(options.description, [&] { return emit_description(model.files); });
+    emit(options.schema_tables, [&] { return schema_bytes(tables); });
+    emit(options.schema_data, [&] { return emit_schema_data(tables); });
+    emit(options.schema_section, [&] { return emit_schema_section(tables); });
+    if (options.manual.empty()) return written;
+    for (const auto& [name, page] : emit_manual(model)) written = write_text(options.manual + "/" + name, page) && written;
+    return written;
 }
 
 int run(const Options& options) {
@@ -131,14 +168,7 @@ int run(const Options& options) {
         check_docs(file, sources.back(), problems);
     }
 
-    check_unique(model, sources, problems);
-    if (!options.messages.empty()) check_messages(files[0], sources[0], model, problems);
-    if (!options.stubs.empty()) check_stubs(files[0], sources[0], model, problems);
-    if (!options.kernel_messages.empty()) {
-        std::vector<Enum> enums;
-        for (const File& file : files) enums.insert(enums.end(), file.enums.begin(), file.enums.end());
-        for (usize i = 0; i < files.size(); ++i) check_flat(files[i], sources[i], enums, problems);
-    }
+    check(options, model, sources, problems);
     std::vector<SchemaTable> tables;
     if (!options.schema_tables.empty() || !options.schema_section.empty() || !options.schema_data.empty()) {
         const int again = open(options.request.c_str(), O_RDONLY | O_CLOEXEC);
@@ -147,18 +177,7 @@ int run(const Options& options) {
     }
     if (!problems.empty()) return report(problems);
 
-    bool written = true;
-    if (!options.messages.empty()) written = write_text(options.messages, emit_messages(files[0], model));
-    if (!options.stubs.empty()) written = write_text(options.stubs, emit_stubs(files[0], true)) && written;
-    if (!options.kernel_stubs.empty()) written = write_text(options.kernel_stubs, emit_stubs(files[0], false)) && written;
-    if (!options.kernel_messages.empty()) {
-        written = write_text(options.kernel_messages, emit_kernel_messages(files)) && written;
-    }
-    if (!options.schema_tables.empty()) written = write_text(options.schema_tables, schema_bytes(tables)) && written;
-    if (!options.schema_data.empty()) written = write_text(options.schema_data, emit_schema_data(tables)) && written;
-    if (!options.schema_section.empty()) written = write_text(options.schema_section, emit_schema_section(tables)) && written;
-    if (!options.description.empty()) written = write_text(options.description, emit_description(files)) && written;
-    return written ? 0 : kFailed;
+    return write(options, model, tables) ? 0 : kFailed;
 }
 
 }  // namespace
@@ -170,7 +189,7 @@ int main(int count, char** arguments) {
     if (!options) {
         std::cerr << "usage: capnpc-capos --source-root ROOT --request REQUEST [--messages FILE.h] "
                      "[--kernel-messages FILE.h] [--stubs FILE.h] [--kernel-stubs FILE.h] [--description FILE.json] "
-                     "[--schema-tables FILE] [--schema-section FILE.S] [--schema-data FILE.S]\n";
+                     "[--manual FOLDER] [--schema-tables FILE] [--schema-section FILE.S] [--schema-data FILE.S]\n";
         return capos::codegen::kFailed;
     }
     try {

@@ -122,6 +122,7 @@ private:
         for (const Method& method : interface.methods) {
             const std::string path = interface.name + "." + method.name;
             if (pascal_case(method.name) == interface.name) refuse(path, "a method named as its interface");
+            if (method.name == "client" || method.name == "server") refuse(path, "a method named as a class of its interface");
             if (method.generic) refuse(path, "a generic method has no representation");
             check_message(path, "parameter", method.params);
             check_message(path, "result", method.results);

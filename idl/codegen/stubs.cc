@@ -5,7 +5,6 @@
 #include <set>
 
 #include "codegen/cpp.h"
-#include "codegen/messages.h"
 #include "codegen/names.h"
 #include "codegen/text.h"
 
@@ -23,7 +22,9 @@ bool is_view(const Field& field) {
 }
 
 // Qualified: a method may have the name of an interface.
-std::string client_type(const Type& type) { return is_interface(type) ? concat("idl::", type.name, "::Client") : "runtime::Client"; }
+std::string client_type(const Type& type) {
+    return is_interface(type) ? concat("idl::", type.name, "::Client") : "runtime::Client";
+}
 
 std::string value_type(const Field& field) { return is_capability(field) ? client_type(field.type) : cpp_type(field.type); }
 
@@ -42,8 +43,6 @@ std::string parameters(const Struct& message, TypeOf type_of) {
     return text;
 }
 
-std::string schema_header(const std::string& schema) { return schema.substr(0, schema.rfind('.')) + ".h"; }
-
 // Locals end with an underscore, which no name of a schema does.
 class Emitter {
 public:
@@ -58,7 +57,10 @@ public:
         line(0, "namespace capos::idl {");
         for (const Interface* one : bases_first()) client(*one);
         for_each_method([&](const Interface& owner, const Method& method) { reply(owner, method); });
-        for_each_method([&](const Interface& owner, const Method& method) { client_body(owner, method); });
+        for_each_method([&](const Interface& owner, const Method& method) {
+            client_body(owner, method);
+            promises(owner, method);
+        });
         if (is_served_) {
             for_each_method([&](const Interface& owner, const Method& method) { answer(owner, method); });
             for (const Interface* one : bases_first()) server(*one);
@@ -72,7 +74,7 @@ private:
     void includes() {
         std::set<std::string> headers;
         const auto add = [&](const Type& type) {
-            if (is_interface(type) && type.file != file_.name) headers.insert(schema_header(type.file));
+            if (is_interface(type) && type.file != file_.name) headers.insert(stubs_header(type.file));
         };
         for (const Interface& interface : file_.interfaces) {
             for (const Type& base : interface.bases) add(base);
@@ -166,6 +168,22 @@ private:
         line(0, "}");
     }
 
+    // FIELD_of(call): a capability that the call will return, to be used before it has.
+    void promises(const Interface& owner, const Method& method) {
+        u32 index = 0;
+        for (const Field& field : method.results.fields) {
+            if (!is_capability(field)) continue;
+            if (is_interface(field.type)) {
+                line(0, "");
+                line(0, concat("inline ", client_type(field.type), " ", snake_case(field.name), "_of(runtime::Call<",
+                               qualified(owner, method), ">& call) {"));
+                line(1, concat("return call.promised<", field.type.name, ">(", index, ");"));
+                line(0, "}");
+            }
+            ++index;
+        }
+    }
+
     void answer(const Interface& owner, const Method& method) {
         const std::vector<Field>& fields = method.results.fields;
         if (std::ranges::none_of(fields, is_capability)) return;
@@ -188,7 +206,7 @@ private:
     }
 
     void server(const Interface& one) {
-        const std::string base = one.bases.empty() ? "runtime::Object" : one.bases[0].name + "::Server";
+        const std::string base = one.bases.empty() ? "runtime::Object" : concat("idl::", one.bases[0].name, "::Server");
         line(0, "");
         line(0, concat("class ", one.name, "::Server : public ", base, " {"));
         line(0, "public:");
@@ -215,9 +233,8 @@ private:
         std::string arguments;
         for (const Field& field : fields) {
             const std::string value = "params_." + snake_case(field.name);
-            arguments += concat(arguments.empty() ? "" : ", ",
-                                is_capability(field) ? concat("capabilities_.take<", client_type(field.type), ">(", value, ".value)")
-                                                     : value);
+            const std::string taken = concat("capabilities_.take<", client_type(field.type), ">(", value, ".value)");
+            arguments += concat(arguments.empty() ? "" : ", ", is_capability(field) ? taken : value);
         }
         const std::string call = qualified(owner, method);
         const bool takes = std::ranges::any_of(fields, is_capability);
@@ -236,22 +253,6 @@ private:
 };
 
 }  // namespace
-
-void check_stubs(const File& file, const Source& source, const Model& model, Problems& problems) {
-    const auto refuse = [&](const std::string& path, const std::string& what) {
-        problems.add(file.name, source.line_of(path), path + ": " + what);
-    };
-    for (const Interface& interface : file.interfaces) {
-        if (interface.bases.size() > 1) refuse(interface.name, "an interface extends at most one other");
-        for (const Method& method : interface.methods) {
-            for (const Struct* message : {&method.params, &method.results}) {
-                const auto own = std::ranges::count_if(message->fields, is_capability);
-                if (capabilities_of(*message, model) == own) continue;
-                refuse(interface.name + "." + method.name, "capabilities inside structs or lists; make them parameters or results");
-            }
-        }
-    }
-}
 
 std::string emit_stubs(const File& file, bool is_served) { return Emitter{file, is_served}.run(); }
 

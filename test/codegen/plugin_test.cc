@@ -58,11 +58,13 @@ int status_of(const std::string& command) {
 int run(const Folder& folder, const fs::path& schema) {
     const bool is_flat = schema.filename().string().starts_with("flat_") || schema.stem() == "flat";
     const std::string messages = is_flat ? " --kernel-messages " : " --messages ";
-    const fs::path root = schema.parent_path();
-    REQUIRE(status_of(CAPOS_CAPNP " compile -o- --src-prefix=" + root.string() + " " + schema.string() + " > " +
-                      (folder / "request").string()) == 0);
+    const std::string stubs = is_flat ? " --kernel-stubs " : " --stubs ";
+    const fs::path root = schema.parent_path(), imports = (kFixtures / "../../..").lexically_normal();
+    REQUIRE(status_of(CAPOS_CAPNP " compile -o- -I" + imports.string() + " --src-prefix=" + root.string() + " " +
+                      schema.string() + " > " + (folder / "request").string()) == 0);
     return status_of(CAPOS_PLUGIN " --source-root " + root.string() + " --request " + (folder / "request").string() +
-                     messages + (folder / "messages.h").string() + " --description " +
+                     messages + (folder / "messages.h").string() + stubs + (folder / "stubs.h").string() + " --manual " +
+                     (folder / "").string() + " --description " +
                      (folder / "description.json").string() + " 2> " + (folder / "problems").string());
 }
 
@@ -83,6 +85,8 @@ void check_refused(const std::string& prefix) {
         INFO(schema);
         CHECK(run(folder, schema) == kRefused);
         CHECK_FALSE(fs::exists(folder / "messages.h"));
+        CHECK_FALSE(fs::exists(folder / "stubs.h"));
+        CHECK_FALSE(fs::exists(folder / "index.md"));
         CHECK_FALSE(fs::exists(folder / "description.json"));
         check_same(folder, "problems", fs::path{schema}.replace_extension(".expected"));
     }
@@ -100,6 +104,17 @@ TEST_CASE("the generated header and description of a schema are those on record"
         check_same(folder, "problems", "/dev/null");
     }
 }
+
+TEST_CASE("the generated stubs and manual pages of a schema are those on record") {
+    Folder folder;
+    CHECK(run(folder, kFixtures / "accepted/sample.capnp") == 0);
+    check_same(folder, "stubs.h", kFixtures / "accepted/sample_stubs.expected");
+    check_same(folder, "Shelf.md", kFixtures / "accepted/sample_shelf.expected");
+    check_same(folder, "index.md", kFixtures / "accepted/sample_index.expected");
+    check_same(folder, "problems", "/dev/null");
+}
+
+TEST_CASE("an interface that stubs can't serve is refused, naming file and line of each reason") { check_refused("stubs"); }
 
 TEST_CASE("a schema without a flat representation is refused, naming file and line of each reason") { check_refused("flat_"); }
 

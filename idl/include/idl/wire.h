@@ -28,7 +28,8 @@
 // its own limit for traversal is 64 MiB. It checks a field when the field is read.
 //
 // Views in a decoded struct (string_view, span, List) point into the message and live as long as it. The message must be a
-// private copy: if it changes after all, a view still reads nothing outside of it, but may read nonsense.
+// private copy: if it changes after all, a view still reads nothing outside of it, and no list is longer than a message of that
+// length allows, but what it reads is nonsense.
 #pragma once
 
 #include <optional>
@@ -44,7 +45,7 @@ template <typename T>
 std::optional<T> decode(Bytes message, u8 capability_count) {
     if (message.size() % kWordBytes != 0 || message.size() > kMessageBytesMax) return std::nullopt;
     const u32 words = static_cast<u32>(message.size() / kWordBytes);
-    Validation validation{words > kTraversalWordsMin ? words : kTraversalWordsMin};
+    Validation validation{traversal_words(words)};
     const Sections root{.pointers = words > 0 ? u16{1} : u16{0}};
     StructReader reader{{message.data(), words, capability_count}, root, kNestingMax, &validation};
     const T fields = reader.structure<T>(0);

@@ -26,6 +26,9 @@ inline constexpr usize kMessageBytesMax = usize{16} << 20;
 inline constexpr u32 kTraversalWordsMin = 1024;
 inline constexpr u8 kNestingMax = 32;
 
+// What may be looked at in a message of so many words.
+constexpr u32 traversal_words(u32 words) { return words > kTraversalWordsMin ? words : kTraversalWordsMin; }
+
 template <typename T>
 concept Scalar = (std::is_arithmetic_v<T> && !std::same_as<T, bool>) || std::is_enum_v<T>;
 template <typename T>
@@ -176,7 +179,7 @@ private:
     // One level down, to `words` that are counted: whether all of that is allowed.
     bool takes(u64 start, u64 words, u64 counted = 0) {
         if (!inside(start, words)) return false;
-        if (validation_ == nullptr) return true;
+        if (validation_ == nullptr) return counted <= traversal_words(message_.words);
         validation_->take(words + counted);
         return validation_->valid && levels_left_ > 0;
     }
