@@ -251,6 +251,8 @@ void Inspector::Census::count(Object& object) {
         case ObjectType::notification:
         case ObjectType::io_ports:
         case ObjectType::interrupt:
+            require(object.type != ObjectType::io_ports || object.dead || static_cast<IoPorts&>(object).claim_link.linked,
+                    "ports have lost their claim");
             ++cells;
             charge(object.account, 0, 1);
             break;

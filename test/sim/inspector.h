@@ -64,6 +64,8 @@ public:
     std::vector<Range> regions_of_space(Process& process, abi::CapId space);
     bool is_ring(Process& process, u64 address);
     std::vector<Process*> processes();
+    // At the moment of an access: all these ports belong to one live claim.
+    static void check_access(const Kernel& kernel, PortRange ports);
     // All objects that the process's capabilities name, and all memory that it maps.
     std::vector<const Object*> reach(Process& process);
     // Ends every object that the root account pays for.

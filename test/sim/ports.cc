@@ -3,6 +3,7 @@
 #include "core/assert.h"
 #include "core/ports.h"
 #include "core/shared.h"
+#include "sim/inspector.h"
 #include "sim/machine.h"
 
 namespace capos::kernel {
@@ -66,11 +67,15 @@ bool random_bytes(std::byte* out, usize bytes) {
 
 u32 read_port(u16 port, u8 width) {
     sim::Machine& m = sim::machine();
+    Inspector::check_access(m.kernel(), {port, width});
     const u32 value = m.on_port_read ? m.on_port_read(port) : ~u32{0} >> (32 - 8 * width);
     m.accesses.push_back({false, port, width, value});
     return value;
 }
-void write_port(u16 port, u8 width, u32 value) { sim::machine().accesses.push_back({true, port, width, value}); }
+void write_port(u16 port, u8 width, u32 value) {
+    Inspector::check_access(sim::machine().kernel(), {port, width});
+    sim::machine().accesses.push_back({true, port, width, value});
+}
 
 bool has_line(u32 line) { return line < sim::Machine::kLines; }
 void route_line(const InterruptSource& source, u32 number) {
