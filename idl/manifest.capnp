@@ -77,7 +77,7 @@ struct ServiceEntry {
   binary @1 :Text;  # a file of the boot archive: a static ELF
   arguments @2 :List(Text);  # after the name, which is the first one
   environment @3 :List(Text);  # NAME=value
-  priority @4 :UInt8;  # 0..31, 31 runs first; at least that of each client
+  priority @4 :UInt8;  # 0..30, 30 runs first, as init does; at least that of each client
   limits @5 :AccountLimits;  # what one instance can spend
   ring @6 :RingGeometry;  # of the first thread
   endpoints @7 :List(EndpointEntry);  # what it serves; it receives the Receiver of each under the endpoint's name

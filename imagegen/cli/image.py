@@ -4,7 +4,7 @@ from pathlib import Path
 
 from imagegen.cli.support import paths
 from imagegen.cli.support.errors import CommandError
-from imagegen.cli.support.image import TARGETS, system_iso
+from imagegen.cli.support.image import system_iso, targets
 from imagegen.cli.support.process import say
 from imagegen.cli.support.workflow import ensure_built
 
@@ -22,6 +22,6 @@ def run(args) -> int:
     output = args.output.absolute()
     if not output.parent.is_dir():
         raise CommandError(f"there is no folder {output.parent}", "name a file in a folder that exists")
-    system_iso(ensure_built(*TARGETS), output, args.arguments)
+    system_iso(ensure_built(*targets()), output, args.arguments)
     say(f"{output} ({output.stat().st_size / 1e6:.1f} MB)")
     return 0

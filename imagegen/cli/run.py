@@ -15,7 +15,7 @@ from pathlib import Path
 
 from imagegen.cli.support import paths, script
 from imagegen.cli.support.errors import CommandError
-from imagegen.cli.support.image import TARGETS, system_iso
+from imagegen.cli.support.image import system_iso, targets
 from imagegen.cli.support.process import say, start, stop
 from imagegen.cli.support.workflow import ensure_built
 from imagegen.machine.qemu import Disk, Machine, command
@@ -56,7 +56,7 @@ def run(args) -> int:
                                "name a text file with a command on each line") from error
     if args.gdb:
         _check_port(args.gdb)
-    build = ensure_built(*TARGETS)
+    build = ensure_built(*targets())
     folder = _own_folder()
     try:
         iso = system_iso(build, folder / "capos.iso", args.arguments)

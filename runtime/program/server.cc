@@ -1,5 +1,7 @@
 #include "runtime/program/server.h"
 
+#include <cstdlib>
+
 #include "idl/kernel.h"
 
 namespace capos::runtime {
@@ -7,7 +9,9 @@ namespace capos::runtime {
 namespace {
 
 Task<void> keep_in_touch(idl::ServiceControl::Client control, Loop& loop) {
-    while (true) co_await control.ping(loop.answered()).unbounded();
+    while (!(co_await control.ping(loop.answered()).unbounded()).stop) {
+    }
+    std::exit(0);
 }
 
 }  // namespace

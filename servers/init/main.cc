@@ -1,102 +1,124 @@
-// init - the first process. It says what the machine is and what it was given, looks at the boot archive, and stays: when init
-// ends, the system does. With `exit=emulator` on the kernel's command line it switches the machine off instead, so that a
-// scenario ends.
-
-#include "runtime/ring/log.h"
-#include "runtime/ring/program.h"
+// init - the first process: it reads the boot archive and the manifest in it, starts what that says, and watches over it. When
+// init ends, the system does; so whatever is wrong it says so on the kernel's log, and stays.
+//
+// With `init=poweroff` on the kernel's command line it shuts the system down again as soon as all services are ready.
+#include "servers/init/manifest_check.h"
+#include "servers/init/manifest_reader.h"
+#include "servers/init/served.h"
 
 namespace capos::init {
 
 namespace {
 
-using runtime::Caller;
-using runtime::Environment;
-using runtime::Hex;
-using runtime::Log;
-using runtime::Reply;
+using runtime::Error;
 
 constexpr u64 kPageBytes = 4096;
-constexpr u8 kRead = 1;  // AddressSpace.map
-constexpr u64 kExitNoWait = 1;
+constexpr std::string_view kManifestFile = "manifest";
+constexpr u32 kOperatorBuffers = 4;  // calls of Supervisor under way
 
-template <typename Interface>
-abi::CapId find(const Environment& environment, std::string_view name) {
-    return environment.start.find(name, Interface::kInterfaceId);
+Task<void> greet(const World& world) {
+    const u32 cpus = (co_await world.platform.cpus()).count;
+    const auto memory = co_await world.platform.memory();
+    const auto mebibytes = [](u64 frames) { return std::to_string(frames * kPageBytes >> 20); };
+    world.say(LogLevel::info, "capOS is up: " + std::to_string(cpus) + (cpus == 1 ? " CPU, " : " CPUs, ") +
+                                  mebibytes(memory.frames_free) + " of " + mebibytes(memory.frames_total) +
+                                  " MiB free, kernel " + std::to_string(memory.kernel_bytes >> 10) + " KiB");
+    co_return done;
 }
 
-u64 mebibytes(u64 frames) { return frames * kPageBytes >> 20; }
-
-void greet(Caller& caller, Log& log, abi::CapId platform) {
-    const auto cpus = caller.call<idl::PlatformInfo::Cpus>(platform);
-    const auto memory = caller.call<idl::PlatformInfo::Memory>(platform);
-    if (!cpus || !memory) {
-        log.error("the platform does not answer: ", cpus ? memory.error() : cpus.error());
-        return;
+// The manifest, when there is one without problems; otherwise everything that is wrong stands on the log.
+Task<std::optional<Manifest>> load_manifest(World& world, const formats::UstarArchive& archive) {
+    const auto file = archive.find(kManifestFile);
+    if (!file) {
+        world.say(LogLevel::warn, "the boot archive holds no manifest");
+        co_return std::nullopt;
     }
-    const u32 count = cpus->fields.count;
-    log.info("capOS is up: ", count, count == 1 ? " CPU, " : " CPUs, ", mebibytes(memory->fields.frames_free), " of ",
-             mebibytes(memory->fields.frames_total), " MiB free, kernel ", memory->fields.kernel_bytes >> 10, " KiB");
+    auto manifest = read_manifest(*file);
+    if (!manifest) {
+        world.say(LogLevel::error, "the manifest is not a message of idl/manifest.capnp");
+        co_return std::nullopt;
+    }
+    std::vector<std::string_view> files;
+    for (u64 cursor = 0; const auto one = archive.next(cursor);) files.push_back(one->name);
+    const auto usage = co_await world.account.usage();
+    const auto problems = check_manifest(*manifest, {.files = files,
+                                                     .memory_kib = (usage.frames_limit - usage.frames) * (kPageBytes / 1024),
+                                                     .objects = usage.objects_limit - usage.objects,
+                                                     .nodes = usage.nodes_limit - usage.nodes});
+    for (const std::string& problem : problems) world.say(LogLevel::error, "manifest: " + problem);
+    if (problems.empty()) co_return std::move(manifest);
+    world.say(LogLevel::error, "the manifest has " + std::to_string(problems.size()) +
+                                   (problems.size() == 1 ? " problem" : " problems") + ": nothing is started");
+    co_return std::nullopt;
 }
 
-void list_capabilities(Log& log, const runtime::StartMessage& start) {
-    for (usize i = 0; i < start.capability_count(); ++i) {
-        const runtime::NamedCapability capability = start.capability(i);
-        log.debug("has ", capability.name, ": interface ", Hex{capability.interface_id}, ", id ", Hex{capability.id.value});
+// What a required service that does not come up means for the user.
+void say_rescue(const Supervisor& supervisor, ServiceIndex failed) {
+    const World& world = supervisor.world();
+    world.say(LogLevel::error, "the system cannot start: the required service `" +
+                                   std::string{supervisor.manifest().services[failed].name} + "` does not come up");
+    for (ServiceIndex i = 0; i < supervisor.core().size(); ++i) {
+        const ServiceStatus& status = supervisor.core().status(i);
+        world.say(LogLevel::error, "  service `" + std::string{supervisor.manifest().services[i].name} + "` is " +
+                                       name_of(status.state) + ", " + std::to_string(status.deaths) + " deaths, last end: " +
+                                       name_of(status.last_end));
     }
 }
 
-// Maps the archive, reads its first byte, and unmaps it: the module arrived and is readable.
-Result<u8, Status> first_byte(Caller& caller, abi::CapId space, abi::CapId archive) {
-    const auto mapped =
-        TRY(caller.call<idl::AddressSpace::Map>(space, {.memory = {0}, .bytes = kPageBytes, .protection = kRead}, {archive}));
-    const u8 byte = *reinterpret_cast<const volatile u8*>(mapped.fields.address);
-    TRY(caller.call<idl::AddressSpace::Unmap>(space, {.address = mapped.fields.address, .bytes = kPageBytes}));
-    return byte;
+Task<void> supervise(World& world, const Manifest& manifest, formats::UstarArchive archive) {
+    auto supervisor = co_await Supervisor::create(world, manifest, archive);
+    ControlServer control{*supervisor};
+    SupervisorServer operators{*supervisor};
+    // Each service keeps one ping waiting in a buffer, and may say that it is ready.
+    const u32 buffers = static_cast<u32>(manifest.services.size()) + 4;
+    auto control_receiver = (co_await supervisor->control().receiver()).receiver;
+    auto operator_receiver = (co_await supervisor->endpoint().receiver()).receiver;
+    const auto control_service = co_await runtime::Service::create(
+        *world.loop, std::move(control_receiver), {.buffers = buffers, .buffer_bytes = 64, .slots = 0});
+    control_service->set_root(control);
+    const auto operator_service = co_await runtime::Service::create(
+        *world.loop, std::move(operator_receiver), {.buffers = kOperatorBuffers, .buffer_bytes = 128, .slots = 0});
+    operator_service->set_root(operators);
+
+    const bool power_off = co_await world.on_command_line("init=poweroff");
+    supervisor->on_rescue = [&](ServiceIndex failed) { say_rescue(*supervisor, failed); };
+    supervisor->on_booted = [&] {
+        world.say(LogLevel::info, "all services are ready");
+        if (power_off) supervisor->shut_down(PowerState::off);
+    };
+    supervisor->boot();
+    co_await runtime::Sleep{*world.loop, runtime::kNoDeadline};
+    co_return done;
 }
 
-void check_archive(Environment& environment, Log& log) {
-    const abi::CapId archive = find<idl::ReadableMemory>(environment, "archive");
-    if (archive == abi::kNoCapability) {
-        log.warn("there is no boot archive");
-        return;
+Task<void> run(World& world) {
+    co_await greet(world);
+    if (!world.archive.present()) {
+        world.say(LogLevel::warn, "there is no boot archive");
+        co_return done;
     }
-    const auto size = environment.caller.call<idl::ReadableMemory::Size>(archive);
-    const auto byte = first_byte(environment.caller, find<idl::AddressSpace>(environment, "space"), archive);
-    if (!size || !byte) {
-        log.error("the boot archive cannot be read: ", size ? byte.error() : size.error());
-        return;
+    const auto archive = co_await runtime::attempt(world.open_archive());
+    if (!archive) {
+        world.say(LogLevel::error, "the boot archive cannot be read: " + archive.error().text);
+        co_return done;
     }
-    log.debug("the boot archive has ", size->fields.bytes, " bytes and starts with ", Hex{*byte});
-}
-
-// True if `word` is one of the words of the kernel's command line.
-bool on_command_line(Caller& caller, abi::CapId platform, std::string_view word) {
-    const auto reply = caller.call<idl::PlatformInfo::CommandLine>(platform);
-    if (!reply) return false;
-    std::string_view rest = reply->fields.text;
-    while (!rest.empty()) {
-        const usize end = rest.find(' ');
-        if (rest.substr(0, end) == word) return true;
-        rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end + 1);
-    }
-    return false;
+    const auto manifest = co_await load_manifest(world, *archive);
+    if (manifest) co_await supervise(world, *manifest, *archive);
+    co_return done;
 }
 
 }  // namespace
 
 }  // namespace capos::init
 
-capos::u64 capos::runtime::run(Environment& environment) {
-    using namespace capos::init;
-    const abi::CapId platform = find<idl::PlatformInfo>(environment, "platform");
-    Log log{environment.caller, find<idl::KernelLog>(environment, "log")};
-    greet(environment.caller, log, platform);
-    list_capabilities(log, environment.start);
-    check_archive(environment, log);
-    if (on_command_line(environment.caller, platform, "exit=emulator")) {
-        (void)environment.caller.call<idl::Power::Off>(find<idl::Power>(environment, "power"));
-    }
-
-    while (environment.ring.enter(1) == Status::ok) (void)environment.ring.next();  // nothing is under way, so nothing comes
-    return kExitNoWait;
+capos::runtime::Task<void> capos::runtime::program_main(Grants& grants) {
+    init::World world = co_await init::World::create(grants);
+    const auto report = [](void* context, const Error& error) {
+        static_cast<init::World*>(context)->say(LogLevel::error, std::string{name_of(error.status)} + ": " + error.text);
+    };
+    world.loop->on_failure(report, &world);
+    const auto ended = co_await attempt(init::run(world));
+    if (!ended) report(&world, ended.error());
+    co_await Sleep{*world.loop, kNoDeadline};
+    co_return done;
 }

@@ -9,7 +9,7 @@ namespace capos::init {
 
 namespace {
 
-constexpr u32 kPriorityMax = 31, kEntriesMax = 512, kRegionKibMax = 2048, kStackKibMax = 8192, kSlotsMax = 16384;
+constexpr u32 kPriorityMax = 30, kEntriesMax = 512, kRegionKibMax = 2048, kStackKibMax = 8192, kSlotsMax = 16384;
 constexpr u64 kMemoryKibMax = u64{1} << 32;  // 4 TiB: sums of 60 of them don't wrap
 constexpr u32 kStateKibMax = 1 << 20, kSecondsMax = 24 * 3600, kMillisecondsMax = 600'000;
 constexpr u32 kPortsEnd = 0x1'0000, kIsaLines = 16, kIsaCascade = 2;
@@ -215,6 +215,7 @@ private:
         }
         for (const EndpointEntry& endpoint : service.endpoints) {
             check_name(service, "the endpoint's name", endpoint.name);
+            if (endpoint.name == "log") problem(service, "an endpoint cannot be called `log`, as the kernel's log is");
             if (endpoint.interface_id == 0) problem(service, "endpoint " + quoted(endpoint.name) + " has no interface");
         }
     }

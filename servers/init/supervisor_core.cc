@@ -1,6 +1,7 @@
 #include "servers/init/supervisor_core.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace capos::init {
 
@@ -10,6 +11,7 @@ std::vector<ServiceRules> rules_of(const Manifest& manifest) {
     for (ServiceIndex i = 0; i < manifest.services.size(); ++i) {
         const ServiceEntry& service = manifest.services[i];
         rules.push_back({
+            .priority = service.priority,
             .restart_on = service.restart.on,
             .restart_times = or_default(service.restart.times, kRestartTimesDefault),
             .window = or_default(service.restart.window_s, kRestartWindowSDefault) * SupervisorCore::kSecond,
@@ -188,6 +190,15 @@ bool SupervisorCore::lost(ServiceIndex service) const {
     return std::ranges::any_of(awaited, [&](ServiceIndex other) { return lost(other); });
 }
 
+bool SupervisorCore::may_be_starved(ServiceIndex service, u64 now) const {
+    return std::ranges::any_of(services_, [&](const Service& other) {
+        const ServiceState state = other.status.state;
+        const bool unanswered = other.ping_open && now - other.pinged_at >= kPingAnswerMax;
+        const bool silent = state == ServiceState::starting || (state == ServiceState::ready && unanswered);
+        return silent && other.rules.priority > services_[service].rules.priority;
+    });
+}
+
 void SupervisorCore::set_down(ServiceIndex service, bool down) {
     if (services_[service].down == down) return;
     services_[service].down = down;
@@ -269,8 +280,10 @@ void SupervisorCore::expired(ServiceIndex service, u64 now) {
         case ServiceState::ready: break;
         default: return;
     }
-    if (s.ping_open && ++s.pings_missed == kPingsMissedMax) return kill(service, EndCause::hung, now);
-    s.ping_open = true;
+    if (s.ping_open && !may_be_starved(service, now) && ++s.pings_missed == kPingsMissedMax) {
+        return kill(service, EndCause::hung, now);
+    }
+    if (!std::exchange(s.ping_open, true)) s.pinged_at = now;
     s.deadline = now + kPingInterval;
     say(Action::Kind::ping, service);
 }

@@ -1,15 +1,16 @@
 // supervisor_core.h - decides when services start, die, come back, are parked and end. Pure: inputs with the time when they
-// happened, outputs as actions in a queue; it neither makes processes nor reads a clock. supervisor.h does what it says.
+// happened, outputs as actions in a queue; no processes, no clock. supervisor.h does what it says.
 //
 // Rules (design-system §3)
 //  - A service starts when all that it waits for is ready; those that wait for nothing start together.
 //  - It has one instance at most. What an instance says after its end is ignored (incarnation).
-//  - The first restart is immediate, further ones wait 10 ms, 20 ms .. 10 s. An instance that completed a call and lived at least
-//    that long, and 10 ms, begins the row anew; so does a window without a death.
+//  - The first restart is immediate, further ones wait 10 ms, 20 ms .. 10 s. An instance that completed a call and lived at
+//    least that long, and 10 ms, begins the row anew; so does a window without a death.
 //  - Deaths without a completed call count: more of them than restart.times within the window park the service. Parked,
 //    stopped and finished services have their endpoints down, so that calls end instead of waiting for ever.
-//  - Not ready in time, or three pings without an answer: killed, which counts like a crash.
-//  - At boot a required service that is parked, or waits for one that is, asks for the rescue prompt. Later the system stays up.
+//  - Not ready in time, or three pings without an answer: killed, which counts like a crash. While one of higher priority
+//    misses a ping or is starting, a miss does not count: on the same CPU that one leaves no time to answer.
+//  - At boot a required service that is parked, or waits for one that is, asks for rescue. Later the system stays up.
 //  - Shutdown asks a service to end when all that stop before it have ended, and kills it when it takes too long.
 #pragma once
 
@@ -70,6 +71,7 @@ struct Action {
 
 // How one service is treated; times in ns.
 struct ServiceRules {
+    u8 priority{};
     RestartOn restart_on{};
     u32 restart_times{kRestartTimesDefault};
     u64 window{};
@@ -97,6 +99,7 @@ class SupervisorCore {
 public:
     static constexpr u64 kMillisecond = 1'000'000, kSecond = 1000 * kMillisecond;
     static constexpr u64 kPingInterval = kSecond, kBackOffFirst = 10 * kMillisecond, kBackOffMax = 10 * kSecond;
+    static constexpr u64 kPingAnswerMax = 100 * kMillisecond;  // one that takes longer is silent, and may starve others
     static constexpr u32 kPingsMissedMax = 3;
     static constexpr u64 kNever = ~u64{0};
 
@@ -135,6 +138,7 @@ private:
         u64 started_at{};
         u64 deadline{kNever};      // of what the state waits for
         bool ping_open{};
+        u64 pinged_at{};           // when the first ping that is open was sent
         u32 pings_missed{};
         u64 back_off{};            // before the present instance, or the next
         u32 row{};                 // deaths in a row
@@ -151,6 +155,7 @@ private:
     bool available(ServiceIndex service) const;
     bool over(ServiceIndex service) const;
     bool lost(ServiceIndex service) const;
+    bool may_be_starved(ServiceIndex service, u64 now) const;
     void set_down(ServiceIndex service, bool down);
 
     void wait(ServiceIndex service, u64 now);

@@ -1,7 +1,7 @@
 // log - the system's log. Serves Log to every service (the badge of its facet says which: the supervisor names them in our
 // environment, `client.BADGE=NAME`), SupervisorLog to the supervisor, and LogReader to whoever may read.
 //
-// Grants: `log.receiver`, `reader.receiver`, `supervisor.receiver`, one endpoint each; `control`, to say that we are ready.
+// Endpoints: `writer`, `reader`, `supervisor`. Granted: `control`, to say that we are ready.
 #include <charconv>
 
 #include "idl/errors.h"
@@ -179,7 +179,7 @@ capos::runtime::Task<void> capos::runtime::program_main(Grants& grants) {
     Supervisor supervisor{log};
     Reader reader{log};
     // Readers that follow each keep a receive buffer while they wait.
-    const auto writers = co_await serve(grants, "log", writer, {.buffers = 6, .buffer_bytes = 2048, .slots = 0});
+    const auto writers = co_await serve(grants, "writer", writer, {.buffers = 6, .buffer_bytes = 2048, .slots = 0});
     const auto supervisors = co_await serve(grants, "supervisor", supervisor, {.buffers = 2, .buffer_bytes = 6144, .slots = 0});
     const auto readers = co_await serve(grants, "reader", reader, {.buffers = kReadersMax + 4, .buffer_bytes = 256, .slots = 0});
     co_await ready(grants);

@@ -22,7 +22,7 @@ import peer  # noqa: E402
 import scenario  # noqa: E402
 import wall  # noqa: E402
 from guest import Guest  # noqa: E402
-from image import ImageError, ImageMaker, system_archive  # noqa: E402
+from image import ImageError, ImageMaker  # noqa: E402
 from imagegen.cli.support.errors import CommandError  # noqa: E402
 from imagegen.iso.iso import make_iso  # noqa: E402
 from targets import TargetError, Targets  # noqa: E402
@@ -46,7 +46,7 @@ class Bench:
         self._targets = Targets(options.build)
         images = options.output / "images"
         images.mkdir(parents=True, exist_ok=True)
-        self._maker = ImageMaker(self._targets, images, system_archive(options.build), seed=1, make_iso=make_iso)
+        self._maker = ImageMaker(self._targets, images, options.build, seed=1, make_iso=make_iso)
         self.problems: list[str] = []
 
     def measure(self, rows: list[figures.Figure]) -> dict[str, figures.Value]:

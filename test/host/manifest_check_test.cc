@@ -53,6 +53,9 @@ const Mistake kNameMistakes[] = {
      {"service `uart`: two of its capabilities are called `console`"}},
     {"a grant called as what every service has", [](Manifest& m) { in(m, kShell).grants[0].name = "account"; },
      {"service `shell`: `account` is the name of something that every service has"}},
+    {"an endpoint called as the kernel's log", [](Manifest& m) { in(m, kShell).endpoints = {{"log", "Log", kLogId}}; },
+     {"service `shell`: an endpoint cannot be called `log`, as the kernel's log is",
+      "service `shell`: two of its capabilities are called `log`"}},
     {"an endpoint without interface", [](Manifest& m) { in(m, kUart).endpoints[0].interface_id = 0; },
      {"service `uart`: endpoint `console` has no interface"}},
     {"references to services that are not there",
@@ -67,7 +70,7 @@ const Mistake kNameMistakes[] = {
 const Mistake kNumberMistakes[] = {
     {"another version", [](Manifest& m) { m.version = 2; }, {"the manifest has version 2; this system reads version 1"}},
     {"a priority that no thread can have", [](Manifest& m) { in(m, kUart).priority = 32; },
-     {"service `uart`: priority is 32; it can be 0 to 31"}},
+     {"service `uart`: priority is 32; it can be 0 to 30"}},
     {"no limits", [](Manifest& m) { in(m, kShell).limits = {}; },
      {"service `shell`: memory is 0; it can be 64 to 4294967296", "service `shell`: nodes is 0; it can be 8 to 1048576",
       "service `shell`: objects is 0; it can be 8 to 1048576"}},

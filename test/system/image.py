@@ -14,12 +14,15 @@ import time
 from pathlib import Path
 
 from imagegen.cli.support.errors import CommandError
-from imagegen.cli.support.image import ARCHIVE
+from imagegen.cli.support.image import MANIFEST
 from imagegen.iso.archive import make_archive
+from imagegen.manifest.boot import boot_archive, stripped
 from scenario import Case
 from targets import Targets
 
 _KEEP_SECONDS = 24 * 3600
+_INIT = "init.elf"
+_MANIFESTS = Path(__file__).resolve().parent / "manifests"
 _HEADER_FLAGS = 4    # offset of p_flags in a 64-bit program header (System V ABI, figure 5-1)
 _LOAD, _EXECUTE, _WRITE = 1, 1, 2
 
@@ -28,18 +31,14 @@ class ImageError(Exception):
     """The image of a case cannot be made, and why."""
 
 
-def system_archive(build: Path) -> bytes:
-    """The boot archive of the image that users boot. Errors: OSError when a file of it is not built."""
-    return make_archive({name: (build / path).read_bytes() for name, path in ARCHIVE.items()})
-
-
 class ImageMaker:
-    """Makes images in `folder`. `make_iso` is imagegen's, `archive` the boot archive of the system."""
+    """Makes images in `folder` of what is built in `build`. `make_iso` is imagegen's."""
 
-    def __init__(self, targets: Targets, folder: Path, archive: bytes, seed: int, make_iso):
+    def __init__(self, targets: Targets, folder: Path, build: Path, seed: int, make_iso):
         self._targets = targets
         self._folder = folder
-        self._archive = archive
+        self._build = build
+        self._archives: dict[str, bytes] = {}  # by manifest
         self._seed = seed
         self._make_iso = make_iso
         self._lock = threading.Lock()  # two cases that share an image: the second waits for the first
@@ -81,10 +80,31 @@ class ImageMaker:
     def _modules(self, case: Case) -> list[tuple[str, bytes]]:
         modules = []
         if case.image.init:
-            modules.append(("init", self._damage(case, self._targets.file(case.image.init).read_bytes())))
+            modules.append(("init", self._damage(case, self._program(self._targets.file(case.image.init)))))
         if case.image.archive:
-            modules.append(("archive", self._archive))
+            modules.append(("archive", self._archive(case)))
         return modules
+
+    @staticmethod
+    def _program(file: Path) -> bytes:
+        """Without symbols, as in the image that users boot; what is no ELF file stays as it is."""
+        data = file.read_bytes()
+        return stripped(file) if data[:4] == b"\x7fELF" else data
+
+    def _archive(self, case: Case) -> bytes:
+        """Of the manifest that the case names; else the system's own under init, and an empty one under any other program."""
+        name = case.image.manifest
+        if name is None and case.image.init != _INIT:
+            return make_archive({})
+        with self._lock:
+            if name not in self._archives:
+                manifest = _MANIFESTS / name if name else MANIFEST
+                try:
+                    self._archives[name] = boot_archive(manifest, self._build, self._targets.file,
+                                                        check=not case.image.bad_manifest)
+                except CommandError as error:
+                    raise ImageError(str(error)) from error
+            return self._archives[name]
 
     def _damage(self, case: Case, data: bytes) -> bytes:
         fault = case.image.fault

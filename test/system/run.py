@@ -19,7 +19,7 @@ import emulator  # noqa: E402
 import results  # noqa: E402
 import scenario  # noqa: E402
 from guest import Guest, Outcome  # noqa: E402
-from image import ImageError, ImageMaker, system_archive  # noqa: E402
+from image import ImageError, ImageMaker  # noqa: E402
 from imagegen.cli.support.errors import CommandError  # noqa: E402
 from imagegen.iso.iso import make_iso  # noqa: E402
 from results import Result  # noqa: E402
@@ -111,7 +111,7 @@ def _failed(outcome: Outcome) -> bool:
 def run_cases(cases: list[scenario.Case], options) -> list[Result]:
     images = options.output / "images"
     images.mkdir(parents=True, exist_ok=True)
-    maker = ImageMaker(Targets(options.build), images, system_archive(options.build), options.seed, make_iso)
+    maker = ImageMaker(Targets(options.build), images, options.build, options.seed, make_iso)
     maker.forget_old()
     collected = []
     with tempfile.TemporaryDirectory(prefix="capos-test-") as folder:

@@ -96,6 +96,8 @@ _IMAGE = {
     "init": lambda value: None if isinstance(value, str) else "is not a text",
     "fault": _table(_FAULT, required=("kind",)),
     "archive": _flag,
+    "manifest": _text,
+    "bad_manifest": _flag,
     "arguments": _list(_text),
 }
 _SCENARIO = _MATRIX | {
@@ -129,6 +131,8 @@ class Image:
     init: str
     fault: dict | None
     archive: bool
+    manifest: str | None  # in manifests/; none: the system's own, for init
+    bad_manifest: bool    # goes into the image although imagegen would refuse it
     arguments: tuple[str, ...]
 
 
@@ -199,7 +203,8 @@ def _samples(count: int) -> range:
 
 def _expand(data: dict) -> list[Case]:
     image = data["image"]
-    wiring = Image(image["init"], image.get("fault"), image.get("archive", True), tuple(image.get("arguments", ())))
+    wiring = Image(image["init"], image.get("fault"), image.get("archive", True), image.get("manifest"),
+                   image.get("bad_manifest", False), tuple(image.get("arguments", ())))
     return [
         Case(
             scenario=data["name"], requirements=tuple(data["requirements"]), tier=data["tier"], cpus=cpus, memory=memory,

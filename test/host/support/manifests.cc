@@ -33,13 +33,13 @@ Manifest small_manifest() {
     uart.grants = {kernel_grant("ports", KernelObject::ports, 0x3f8, 8), kernel_grant("interrupt", KernelObject::interrupt, 4)};
 
     ServiceEntry log = service("log", "bin/log", 20);
-    log.endpoints = {{"log", "LogServer", kLogId}};
+    log.endpoints = {{"writer", "LogServer", kLogId}};
     log.grants = {endpoint_grant("console", "uart", "console")};
 
     ServiceEntry shell = service("shell", "bin/shell", 10);
     shell.arguments = {"--verbose"};
     shell.environment = {"TERM=vt100", "EMPTY="};
-    shell.grants = {endpoint_grant("console", "uart", "console"), endpoint_grant("log", "log", "log")};
+    shell.grants = {endpoint_grant("console", "uart", "console"), endpoint_grant("log", "log", "writer")};
     manifest.services = {uart, log, shell};
     return manifest;
 }
