@@ -97,10 +97,6 @@ u64 start(std::byte* region) {
 
 }  // namespace
 
-Error Grants::missing(std::string_view name) {
-    return Error{Status::bad_capability, 0, "not given: " + std::string{name}};
-}
-
 extern "C" [[noreturn, gnu::used]] void capos_program_start(u64, std::byte* region) {
     relocate();
     exit(start(region));
