@@ -136,13 +136,12 @@ u64 lying_messages(Hostile& h) {
         idl::flat::store(to + 16, second);
         return h.outcome_of_call(h.process, idl::Process::kInterfaceId, idl::Process::Grant::kOrdinal, length);
     };
-    using namespace idl::flat;
-    if (ask(wire::make_struct(0, {0, 1, 256}), wire::make_capability(0), 16) != Status::bad_message) return 1;
-    if (ask(wire::make_struct(0, {0xffff, 0xffff, 256}), 0, 16) != Status::bad_message) return 2;
-    if (ask(wire::make_struct(-5, {0, 1, 256}), 0, 16) != Status::bad_message) return 3;
+    if (ask(idl::wire::make_struct(0, 0, 1), idl::wire::make_capability(0), 16) != Status::bad_message) return 1;
+    if (ask(idl::wire::make_struct(0, 0xffff, 0xffff), 0, 16) != Status::bad_message) return 2;
+    if (ask(idl::wire::make_struct(-5, 0, 1), 0, 16) != Status::bad_message) return 3;
     if (ask(2, 0, 16) != Status::bad_message) return 4;
-    if (ask(wire::make_struct(0, {0, 1, 256}), wire::make_byte_list(0, 1 << 28), 16) != Status::bad_message) return 5;
-    if (ask(wire::make_struct(0, {0, 1, 256}), 0, 12) != Status::bad_message) return 6;
+    if (ask(idl::wire::make_struct(0, 0, 1), idl::wire::make_list(0, 2, 1 << 28), 16) != Status::bad_message) return 5;
+    if (ask(idl::wire::make_struct(0, 0, 1), 0, 12) != Status::bad_message) return 6;
     if (h.outcome_of_call(h.process, idl::Process::kInterfaceId, 0, 264) != Status::bad_message) return 7;
     return 0;
 }
