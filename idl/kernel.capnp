@@ -59,8 +59,8 @@ interface Process @0x9a7b1c3e5d2f4a02 {
       -> (thread :Thread, region :UInt64);
   # A thread with its ring region, mapped at the address returned; it does not run yet. Zero for regionBytes,
   # submissionEntries or completionEntries takes the default of idl/abi/ring.h. The priority is at most the maker's own
-  # (0..31, 31 runs first); 255 takes the maker's own. Errors: quota, also when no contiguous block of regionBytes is free; bad_argument; disconnected
-  # when the process has ended; not_permitted for a higher priority.
+  # (0..31, 31 runs first); 255 takes the maker's own. Errors: quota, also when no contiguous block of
+  # regionBytes is free; bad_argument; disconnected when the process has ended; not_permitted for a higher priority.
 
   kill @2 ();
   # Ends the process at once, as if by a fault, without a crash record. Returns when everything it held has been given back.

@@ -1,6 +1,6 @@
-// device.h - what a 16550 does, without the machine: over any Ports, which are the kernel's IoPorts in the driver and a fake chip
-// in the tests. The chip's FIFOs hide what goes on between two looks at it; so do the queues here, which are what the console
-// reads from and writes to.
+// device.h - what a 16550 does, without the machine: over any Ports, which are the kernel's IoPorts in the driver and a fake
+// chip in the tests. The chip's FIFOs hide what goes on between two looks at it; so do the queues here, which are what
+// the console reads from and writes to.
 //
 // Ports has `Task<void> write(u32 offset, u8 value)`, `Task<void> write_bytes(u32 offset, std::span<const std::byte>)` and
 // `Task<PortBytes> read_while(u8 limit, u8 mask, u8 wanted)`: reads kData while the bits of kLineStatus under `mask` are
@@ -48,7 +48,7 @@ public:
         co_return done;
     }
 
-    // After an interrupt, or to look whether there is anything to do: takes all input, and gives output while the chip takes it.
+    // After an interrupt, or to look for something to do: takes all input, and gives output while the chip takes it.
     Task<void> serve() {
         u8 status = co_await take_input();
         for (int n = 0; n < kBurstsMax && !output_.empty() && (status & kHoldingEmpty) != 0; ++n) {

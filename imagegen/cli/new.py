@@ -68,7 +68,8 @@ def _with_line(file, end: str, line: str):
     lines = file.read_text().splitlines()
     place = next((at for at, text in enumerate(lines) if text.endswith(end)), None)
     if place is None:
-        raise CommandError(f"{file.relative_to(paths.ROOT)} has no line that ends with {end!r}", "put it back where the list ends")
+        raise CommandError(f"{file.relative_to(paths.ROOT)} has no line that ends with {end!r}",
+                           "put it back where the list ends")
     return file, "\n".join(lines[:place] + [line] + lines[place:]) + "\n"
 
 

@@ -16,7 +16,8 @@ Irq::~Irq() {
 void Irq::State::complete(const abi::Completion& completion) {
     if (static_cast<abi::CompletionKind>(completion.kind) == abi::CompletionKind::done) {
         over = true;
-        ended = completion.status == static_cast<u16>(Status::ok) ? Status::disconnected : static_cast<Status>(completion.status);
+        const Status status = static_cast<Status>(completion.status);
+        ended = status == Status::ok ? Status::disconnected : status;
     } else {
         arrived = true;
     }

@@ -83,7 +83,8 @@ void Loop::turn() {
 
 // One entry alone, on a ring with nothing unread, may take the short way.
 bool Loop::goes_in_registers(const abi::Submission& entry) const {
-    if (entry.params_length > abi::kRegisterCallBytesMax || entry.capability_count != 0 || entry.result_slots != 0) return false;
+    if (entry.params_length > abi::kRegisterCallBytesMax) return false;
+    if (entry.capability_count != 0 || entry.result_slots != 0) return false;
     const bool is_call = entry.opcode == static_cast<u8>(abi::Opcode::call) && entry.flags == 0 && entry.group == 0;
     const bool is_reply = entry.opcode == static_cast<u8>(abi::Opcode::return_) && entry.flags == abi::kProvide;
     return is_call || is_reply;

@@ -4,10 +4,9 @@
 //          Task<idl::Counter::Next::Results> next(u32 by) override { co_return {.value = value_ += by}; }
 //          u64 value_{};
 //      };
-//      auto service = co_await Service::create(loop, receiver, {});
-//      Counter counter;
-//      service->set_root(counter);                                   // facets that the supervisor made
-//      auto facet = co_await service->offer(std::make_unique<Counter>());  // one that we hand out
+//      service = Service::create(loop, receiver, {})
+//      service->set_root(counter)                       the object of the facets that the supervisor made
+//      service->offer(std::make_unique<Counter>())      a facet of its own for an object that we hand out
 //
 // Whom a facet means is its badge. Badges below kOwnBadges belong to facets of the published root, one for each client, which
 // the supervisor minted; the object of an own badge ends when nobody holds its facet any more (a notice of the kernel).

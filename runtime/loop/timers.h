@@ -1,4 +1,4 @@
-// timers.h - the deadlines of one event loop, earliest first. Pure: times are numbers, the loop arms the earliest at the kernel.
+// timers.h - the deadlines of one event loop, earliest first. Pure: times are numbers, the loop waits for the earliest.
 #pragma once
 
 #include <vector>

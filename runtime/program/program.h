@@ -1,15 +1,15 @@
 // program.h - what a native program starts from: its loop, and what it was given.
 //
 //      Task<void> capos::runtime::program_main(Grants& grants) {
-//          auto console = co_await grants.find<idl::Console>("console");
-//          co_await console.write(...);
+//          auto console = co_await grants.find<idl::Console>("console")
+//          co_await console.write(...)
 //          co_return done;
 //      }
 //
 // A program is a static ELF with musl and libc++. _start (program_start.cc) attaches to the ring, starts musl, and runs
 // program_main on an event loop; the process ends with it: exit code 0, or 1 after an error, which is written to the log.
-// Everything that the process can ever reach is in `grants`; every process has `account`, `process`, `space`, `thread`, `clock`,
-// `log` and `entropy`.
+// Everything that the process can ever reach is in `grants`; every process has `account`, `process`, `space`, `thread`,
+// `clock`, `log` and `entropy`.
 #pragma once
 
 #include "runtime/loop/call.h"

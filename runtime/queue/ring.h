@@ -7,11 +7,11 @@
 //      128  Entry[entries], a power of two of them
 // Indices run freely and wrap at 2^32; a slot is `index & (entries - 1)`. Empty: head == tail. Full: tail - head == entries.
 //
-// Each side keeps its own index, and the geometry, in private memory: what the peer writes over them in the shared memory changes
-// nothing. The peer's index is read once and checked: one that is impossible (more entries than there are, or fewer than it
-// said before) breaks the ring, for good and for this side only. Entries are copied out once and looked at only then; what
-// is in them is as untrusted as any message. Memory that vanishes reads as zeros (design §4.5), which is at worst such an
-// impossible index.
+// Each side keeps its own index, and the geometry, in private memory: what the peer writes over them in the shared memory
+// changes nothing. The peer's index is read once and checked: one that is impossible (more entries than there are, or
+// fewer than it said before) breaks the ring, for good and for this side only. Entries are copied out once and looked at
+// only then; what is in them is as untrusted as any message. Memory that vanishes reads as zeros (design §4.5), which is at
+// worst such an impossible index.
 //
 // Doorbells: the consumer that finds nothing calls `sleep`; if that says true it waits for the notification. The producer rings
 // when `put` or `publish` says so. The two sides can't both miss each other:

@@ -181,7 +181,8 @@ capos::runtime::Task<void> capos::runtime::program_main(Grants& grants) {
     // Readers that follow each keep a receive buffer while they wait.
     const auto writers = co_await serve(grants, "writer", writer, {.buffers = 6, .buffer_bytes = 2048, .slots = 0});
     const auto supervisors = co_await serve(grants, "supervisor", supervisor, {.buffers = 2, .buffer_bytes = 6144, .slots = 0});
-    const auto readers = co_await serve(grants, "reader", reader, {.buffers = kReadersMax + 4, .buffer_bytes = 256, .slots = 0});
+    const auto readers =
+        co_await serve(grants, "reader", reader, {.buffers = kReadersMax + 4, .buffer_bytes = 256, .slots = 0});
     co_await ready(grants);
     co_await forever(grants.loop());
     co_return done;

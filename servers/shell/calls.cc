@@ -95,7 +95,8 @@ Task<int> call_capability(Session& session, Words words) {
     runtime::CapabilityList list;
     if (!collect(session, *message, offset, list)) co_return kStatusUsage;
 
-    auto call = dynamic::raw_call(found.holding->client, method->interface.id, method->ordinal, message->bytes, list, kReplyBytes);
+    auto call =
+        dynamic::raw_call(found.holding->client, method->interface.id, method->ordinal, message->bytes, list, kReplyBytes);
     auto reply = co_await attempt(std::move(call).unbounded());
     if (!reply) co_return session.fail_with(text_of(reply.error()));
     co_return show_results(session, *found.table, *method, std::move(*reply));

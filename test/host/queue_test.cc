@@ -152,8 +152,9 @@ TEST_CASE("a queue is laid out from checked numbers, and its data ranges are che
     REQUIRE(layout);
     std::vector<u64> memory(layout->total_bytes / 8 + 8);
     auto* start = reinterpret_cast<std::byte*>((reinterpret_cast<std::uintptr_t>(memory.data()) + 63) & ~std::uintptr_t{63});
-    CHECK(runtime::queue::Client<Item, Item>::create(start, layout->total_bytes - 1, geometry, 1).error() == QueueError::too_small);
-    auto client = runtime::queue::Client<Item, Item>::create(start, layout->total_bytes, geometry, 1);
+    using Side = runtime::queue::Client<Item, Item>;
+    CHECK(Side::create(start, layout->total_bytes - 1, geometry, 1).error() == QueueError::too_small);
+    auto client = Side::create(start, layout->total_bytes, geometry, 1);
     auto server = Server<Item, Item>::attach(start, layout->total_bytes, geometry);
     REQUIRE((client && server));
     CHECK(client->requests().write(item(5)));

@@ -176,7 +176,8 @@ private:
 
 capos::runtime::Task<void> capos::runtime::program_main(Grants& grants) {
     co_await ready(grants);
-    test::Checks checks{grants.loop(), co_await grants.find<idl::Console>("victim"), co_await grants.find<idl::Console>("looper"),
+    test::Checks checks{grants.loop(), co_await grants.find<idl::Console>("victim"),
+                        co_await grants.find<idl::Console>("looper"),
                         co_await grants.find<idl::Supervisor>("supervisor")};
     co_await checks.run();
     std::fprintf(stderr, "TEST done %d\n", test::checks);

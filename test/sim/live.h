@@ -1,9 +1,9 @@
-// live.h - programs of the runtime on the simulated machine: each is a host thread that runs real runtime code over the ring of a
-// simulated thread, whose system calls go to the real kernel core. One of them runs at a time, so that everything is
+// live.h - programs of the runtime on the simulated machine: each is a host thread that runs real runtime code over the ring of
+// a simulated thread, whose system calls go to the real kernel core. One of them runs at a time, so that everything is
 // deterministic; when all wait, time passes to the next timer.
 //
 //      Live live;
-//      Spawned server = live.world.spawn("server"), client = live.world.spawn("client");
+//      Spawned server = live.world.spawn("server"), client = live.world.spawn("client")
 //      live.start(server, [&](runtime::Loop& loop) { ... });
 //      live.start(client, [&](runtime::Loop& loop) { ... });
 //      live.finish();             // until all have ended; throws when they wait for ever

@@ -158,8 +158,10 @@ void Simulation::after_step(u32) {
 // No step does more than a bounded amount of work (R17), counted where the core can't: at its ports and in the rings.
 void Simulation::check_work() {
     // The last piece may begin when the step is almost spent: one process, whose tables share half of their root with the
-    // kernel's; one message; or one answer that broke with all it held.
-    constexpr u64 kEntriesMax = 14 * kStepUnits + 512, kBytesMax = 2 * abi::kMessageBytesMax + 4096;
+    // kernel's; one message; or one answer that broke with all it held. Another process may have been made before: more than
+    // half of a step is charged for it, so never two.
+    constexpr u64 kProcessEntries = 512, kEntriesMax = 14 * kStepUnits + 2 * kProcessEntries;
+    constexpr u64 kBytesMax = 2 * abi::kMessageBytesMax + 4096;
     constexpr u64 kPostedMax = kStepUnits + abi::kPipelineDepthMax * 4;
     u64 posted = 0;
     std::unordered_map<u64, u32> now;

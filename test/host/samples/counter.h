@@ -1,5 +1,5 @@
-// counter.h - stubs as capnpc-capos emits them, written by hand for the tests of the loop: a Counter that counts, hands out other
-// counters, and waits. Their messages are flat, so the codec of kernel messages serves.
+// counter.h - stubs as capnpc-capos emits them, written by hand for the tests of the loop: a Counter that counts, hands out
+// other counters, and waits. Their messages are flat, so the codec of kernel messages serves.
 #pragma once
 
 #include "idl/flat.h"
@@ -129,7 +129,8 @@ public:
             case Add::kOrdinal:
                 return call.serve<Add>([this](const Add::Params& p, runtime::ReceivedCapabilities&) { return add(p.value); });
             case Wait::kOrdinal:
-                return call.serve<Wait>([this](const Wait::Params& p, runtime::ReceivedCapabilities&) { return wait(p.value); });
+                return call.serve<Wait>(
+                    [this](const Wait::Params& p, runtime::ReceivedCapabilities&) { return wait(p.value); });
             case Child::kOrdinal:
                 return call.serve<Child>([this](const Child::Params&, runtime::ReceivedCapabilities&) { return child(); });
             default: return call.refuse(runtime::Error{Status::unimplemented});
