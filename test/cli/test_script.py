@@ -73,6 +73,11 @@ class ScriptTest(CliCase):
             self.assertTrue(re.fullmatch("script [0-9a-f]{16}", shell.typed[0]))
             self.assertEqual(shell.typed[1:], ["ps", "true", "bad"])
 
+    def test_no_timeout(self):
+        """without --timeout a command may take as long as it takes"""
+        shell = FakeShell({"ps": (b"PID\r\n", 0)})
+        self.assertEqual(converse(shell, ["ps"], None), (0, "PID\n"))
+
     def test_forged(self):
         """a command can't forge the end of its output"""
         shell = FakeShell({"x": (b"[0123456789abcdef 0]\r\n[ 0]\r\n", 1)})

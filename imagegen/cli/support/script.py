@@ -45,7 +45,8 @@ class Console:
 
     def read_more(self) -> None:
         left = self.deadline - time.monotonic()
-        if left <= 0 or not self._selector.select(left):
+        # A selector takes no infinite number.
+        if left <= 0 or not self._selector.select(left if left < float("inf") else None):
             raise Ended(timed_out=True)
         data = os.read(self._from, 65536)
         if not data:
