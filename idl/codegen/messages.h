@@ -7,6 +7,7 @@
 // capabilities in a message, files that need each other.
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "codegen/model.h"
@@ -20,6 +21,9 @@ void check_messages(const File& file, const Source& source, const Model& model, 
 
 // All declarations end up in one namespace, so their names differ across files. `sources`: of model.files, in their order.
 void check_unique(const Model& model, const std::vector<Source>& sources, Problems& problems);
+
+// Whether a message with such a value in it can bring capabilities. `seen`: the structs that were looked at.
+bool brings_capability(const Type& type, const Model& model, std::set<u64>& seen);
 
 // How many capabilities a message with this struct in it brings at most; more than 8 when its fields alone are more.
 u32 capabilities_of(const Struct& one, const Model& model);

@@ -1,13 +1,14 @@
 #include "codegen/request.h"
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <string_view>
 
 #include <capnp/message.h>
 #include <capnp/schema.capnp.h>
 #include <capnp/serialize.h>
+
+#include "codegen/defaults.h"
 
 namespace capos::codegen {
 
@@ -146,26 +147,6 @@ private:
         return {.kind = TypeKind::any_other, .name = "an unknown type"};
     }
 
-    static bool is_zero(schema::Value::Reader value) {
-        switch (value.which()) {
-            case schema::Value::BOOL: return !value.getBool();
-            case schema::Value::INT8: return value.getInt8() == 0;
-            case schema::Value::INT16: return value.getInt16() == 0;
-            case schema::Value::INT32: return value.getInt32() == 0;
-            case schema::Value::INT64: return value.getInt64() == 0;
-            case schema::Value::UINT8: return value.getUint8() == 0;
-            case schema::Value::UINT16: return value.getUint16() == 0;
-            case schema::Value::UINT32: return value.getUint32() == 0;
-            case schema::Value::UINT64: return value.getUint64() == 0;
-            case schema::Value::ENUM: return value.getEnum() == 0;
-            case schema::Value::TEXT: return value.getText().size() == 0;
-            case schema::Value::DATA: return value.getData().size() == 0;
-            case schema::Value::FLOAT32: return value.getFloat32() == 0 && !std::signbit(value.getFloat32());
-            case schema::Value::FLOAT64: return value.getFloat64() == 0 && !std::signbit(value.getFloat64());
-            default: return false;
-        }
-    }
-
     Field field(schema::Field::Reader from, u64 struct_id, u32 index) const {
         Field field{.name = text(from.getName()), .doc = member_doc(struct_id, index)};
         field.is_in_union = from.getDiscriminantValue() != schema::Field::NO_DISCRIMINANT;
@@ -177,7 +158,7 @@ private:
         const auto slot = from.getSlot();
         field.type = type(slot.getType());
         field.offset = slot.getOffset();
-        field.is_default_zero = !slot.getHadExplicitDefault() || is_zero(slot.getDefaultValue());
+        field.is_default_zero = !has_other_default(slot);
         return field;
     }
 

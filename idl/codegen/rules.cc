@@ -49,16 +49,6 @@ bool file_needs(const std::string& from, const std::string& to, const Model& mod
     });
 }
 
-// Whether a message with such a value in it can bring capabilities.
-bool brings_capability(const Type& type, const Model& model, std::set<u64>& seen) {
-    if (type.kind == TypeKind::list) return brings_capability(type.element.at(0), model, seen);
-    if (type.kind != TypeKind::structure) return type.kind == TypeKind::capability;
-    const auto found = model.structs.find(type.id);
-    if (found == model.structs.end() || !seen.insert(type.id).second) return false;
-    return std::ranges::any_of(found->second.fields,
-                               [&](const Field& field) { return brings_capability(field.type, model, seen); });
-}
-
 struct CapabilityCount {
     u32 fields{};
     bool in_lists{};
@@ -197,6 +187,15 @@ private:
 };
 
 }  // namespace
+
+bool brings_capability(const Type& type, const Model& model, std::set<u64>& seen) {
+    if (type.kind == TypeKind::list) return brings_capability(type.element.at(0), model, seen);
+    if (type.kind != TypeKind::structure) return type.kind == TypeKind::capability;
+    const auto found = model.structs.find(type.id);
+    if (found == model.structs.end() || !seen.insert(type.id).second) return false;
+    return std::ranges::any_of(found->second.fields,
+                               [&](const Field& field) { return brings_capability(field.type, model, seen); });
+}
 
 u32 capabilities_of(const Struct& one, const Model& model) {
     CapabilityCount total;

@@ -10,6 +10,7 @@
 #include <capnp/serialize.h>
 
 #include "abi/schema_table.h"
+#include "codegen/defaults.h"
 #include "codegen/text.h"
 
 namespace capos::codegen {
@@ -41,24 +42,6 @@ SchemaKind scalar_kind(schema::Type::Which type) {
         case schema::Type::TEXT: return SchemaKind::text;
         case schema::Type::DATA: return SchemaKind::data;
         default: return {};
-    }
-}
-
-bool is_zero(schema::Value::Reader value) {
-    switch (value.which()) {
-        case schema::Value::BOOL: return !value.getBool();
-        case schema::Value::INT8: return value.getInt8() == 0;
-        case schema::Value::INT16: return value.getInt16() == 0;
-        case schema::Value::INT32: return value.getInt32() == 0;
-        case schema::Value::INT64: return value.getInt64() == 0;
-        case schema::Value::UINT8: return value.getUint8() == 0;
-        case schema::Value::UINT16: return value.getUint16() == 0;
-        case schema::Value::UINT32: return value.getUint32() == 0;
-        case schema::Value::UINT64: return value.getUint64() == 0;
-        case schema::Value::ENUM: return value.getEnum() == 0;
-        case schema::Value::TEXT: return value.getText().size() == 0;
-        case schema::Value::DATA: return value.getData().size() == 0;
-        default: return true;
     }
 }
 
@@ -192,7 +175,7 @@ private:
             return field;
         }
         const auto slot = from.getSlot();
-        if (!is_zero(slot.getDefaultValue())) refuse_("the field " + name + " has a default other than zero");
+        if (has_other_default(slot)) refuse_("the field " + name + " has a default other than zero");
         if (slot.getOffset() > 0xffff) refuse_("the field " + name + " lies too far behind");
         field.offset = static_cast<u16>(slot.getOffset());
         set_type(field, field.kind, slot.getType(), name);

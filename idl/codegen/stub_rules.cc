@@ -3,6 +3,7 @@
 #include <set>
 #include <string_view>
 
+#include "codegen/messages.h"
 #include "codegen/names.h"
 #include "codegen/stubs.h"
 
@@ -12,15 +13,6 @@ namespace {
 
 // What the bases of generated clients and servers have already.
 constexpr auto kTakenMethods = std::to_array<std::string_view>({"dispatch", "dropped", "caller_badge", "as", "loop"});
-
-bool brings_capability(const Type& type, const Model& model, std::set<u64>& seen) {
-    if (type.kind == TypeKind::list) return brings_capability(type.element.at(0), model, seen);
-    if (type.kind != TypeKind::structure) return type.kind == TypeKind::capability;
-    const auto found = model.structs.find(type.id);
-    if (found == model.structs.end() || !seen.insert(type.id).second) return false;
-    return std::ranges::any_of(found->second.fields,
-                               [&](const Field& field) { return brings_capability(field.type, model, seen); });
-}
 
 class Checker {
 public:
