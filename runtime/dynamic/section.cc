@@ -1,22 +1,11 @@
 #include <cstring>
 
+#include "formats/support/elf_header.h"
 #include "runtime/dynamic/table.h"
 
 namespace capos::dynamic {
 
 namespace {
-
-struct FileHeader {  // Elf64_Ehdr
-    u8 magic[4];
-    u8 file_class, data, ident_rest[10];
-    u16 type, machine;
-    u32 version;
-    u64 entry, program_header_offset, section_header_offset;
-    u32 flags;
-    u16 header_bytes, program_header_bytes, program_header_count;
-    u16 section_header_bytes, section_header_count, section_names;
-};
-static_assert(sizeof(FileHeader) == 64);
 
 struct SectionHeader {  // Elf64_Shdr
     u32 name, type;
@@ -26,16 +15,14 @@ struct SectionHeader {  // Elf64_Shdr
 };
 static_assert(sizeof(SectionHeader) == 64);
 
-constexpr u8 kMagic[4] = {0x7f, 'E', 'L', 'F'};
-constexpr u8 kClass64 = 2, kLittleEndian = 1;
 constexpr u32 kContents = 1;  // SHT_PROGBITS
 
 class Sections {
 public:
     explicit Sections(Bytes elf) : file_{elf} {
-        const auto header = file_.read<FileHeader>(0);
-        if (!header || std::memcmp(header->magic, kMagic, sizeof kMagic) != 0 || header->file_class != kClass64 ||
-            header->data != kLittleEndian || header->section_header_bytes != sizeof(SectionHeader)) {
+        const auto header = file_.read<formats::ElfFileHeader>(0);
+        if (!header || std::memcmp(header->magic, formats::kElfMagic, sizeof formats::kElfMagic) != 0 || header->file_class != formats::kElfClass64 ||
+            header->data != formats::kElfLittleEndian || header->section_header_bytes != sizeof(SectionHeader)) {
             return;
         }
         offset_ = header->section_header_offset;

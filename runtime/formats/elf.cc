@@ -2,21 +2,11 @@
 
 #include <cstring>
 
+#include "formats/support/elf_header.h"
+
 namespace capos::formats {
 
 namespace {
-
-struct FileHeader {  // Elf64_Ehdr
-    u8 magic[4];
-    u8 file_class, data, ident_version, os_abi, abi_version, pad[7];
-    u16 type, machine;
-    u32 version;
-    u64 entry, program_header_offset, section_header_offset;
-    u32 flags;
-    u16 header_bytes, program_header_bytes, program_header_count;
-    u16 section_header_bytes, section_header_count, section_names;
-};
-static_assert(sizeof(FileHeader) == 64);
 
 struct ProgramHeader {  // Elf64_Phdr
     u32 type, flags;
@@ -24,8 +14,7 @@ struct ProgramHeader {  // Elf64_Phdr
 };
 static_assert(sizeof(ProgramHeader) == 56);
 
-constexpr u8 kMagic[4] = {0x7f, 'E', 'L', 'F'};
-constexpr u8 kClass64 = 2, kLittleEndian = 1, kVersion = 1;
+constexpr u8 kVersion = 1;
 constexpr u16 kTypeExecutable = 2, kTypeDynamic = 3, kMachineX86_64 = 62;
 constexpr u32 kLoad = 1, kInterpreter = 3, kGnuStack = 0x6474e551;
 constexpr u32 kExecute = 1, kWrite = 2;
@@ -56,17 +45,17 @@ Result<void, ElfError> add_segment(ElfImage& image, const ElfSegment& segment) {
     return done;
 }
 
-Result<FileHeader, ElfError> check_file_header(const ByteReader& file) {
-    if (file.size() < sizeof kMagic) return fail(ElfError::truncated);
-    if (std::memcmp(file.bytes().data(), kMagic, sizeof kMagic) != 0) return fail(ElfError::not_elf);
-    const auto header = file.read<FileHeader>(0);
+Result<ElfFileHeader, ElfError> check_file_header(const ByteReader& file) {
+    if (file.size() < sizeof kElfMagic) return fail(ElfError::truncated);
+    if (std::memcmp(file.bytes().data(), kElfMagic, sizeof kElfMagic) != 0) return fail(ElfError::not_elf);
+    const auto header = file.read<ElfFileHeader>(0);
     if (!header) return fail(ElfError::truncated);
-    if (header->file_class != kClass64 || header->data != kLittleEndian || header->ident_version != kVersion ||
+    if (header->file_class != kElfClass64 || header->data != kElfLittleEndian || header->ident_version != kVersion ||
         header->machine != kMachineX86_64 || header->version != kVersion) {
         return fail(ElfError::wrong_machine);
     }
     if (header->type != kTypeExecutable && header->type != kTypeDynamic) return fail(ElfError::not_executable);
-    if (header->program_header_bytes != sizeof(ProgramHeader) || header->header_bytes < sizeof(FileHeader)) {
+    if (header->program_header_bytes != sizeof(ProgramHeader) || header->header_bytes < sizeof(ElfFileHeader)) {
         return fail(ElfError::bad_headers);
     }
     return *header;
@@ -85,7 +74,7 @@ bool entry_is_executable(const ElfImage& image) {
 
 Result<ElfImage, ElfError> parse_elf(Bytes bytes) {
     const ByteReader file{bytes};
-    const FileHeader header = TRY(check_file_header(file));
+    const ElfFileHeader header = TRY(check_file_header(file));
     ElfImage image;
     image.position_independent = header.type == kTypeDynamic;
     image.entry = header.entry;
