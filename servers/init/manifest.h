@@ -1,55 +1,19 @@
-// manifest.h - the manifest as init works with it: plain values, made by manifest_reader.h from the message. The fields are
-// explained in idl/manifest.capnp. Texts point into the message.
+// manifest.h - the manifest as init works with it: the message's structs, but for those with lists in them, which are made by
+// manifest_reader.h. The fields are explained in idl/manifest.capnp. Texts point into the message.
 #pragma once
 
 #include <string_view>
 #include <vector>
 
-#include "abi/types.h"
+#include "idl/manifest_messages.h"
 
 namespace capos::init {
 
 inline constexpr u32 kManifestVersion = 1;
 
-enum class SystemProfile : u16 { release, development };
-enum class DmaPolicy : u16 { isolated, unprotected };
-enum class SpeculationPolicy : u16 { safe, unsafe };
-enum class RestartOn : u16 { any_end, crash, never };
-enum class GrantSource : u16 { endpoint, kernel, supervisor, file, archive };
-enum class KernelObject : u16 { none, power, platform, profile, ports, interrupt };
-
-struct AccountLimits {
-    u64 memory_kib{};
-    u32 objects{};
-    u32 nodes{};
-};
-
-struct RingGeometry {
-    u32 region_kib{};
-    u16 submissions{};
-    u16 completions{};
-    u32 stack_kib{};
-    u32 slots{};
-};
-
-struct EndpointEntry {
-    std::string_view name;
-    std::string_view interface;
-    u64 interface_id{};
-};
-
-struct GrantEntry {
-    std::string_view name;
-    GrantSource source{};
-    std::string_view service;
-    std::string_view endpoint;
-    u64 interface_id{};
-    bool weak{};
-    KernelObject object{};
-    u32 first{};
-    u32 count{};
-    std::string_view file;
-};
+// What holds no list is the message's own.
+using idl::AccountLimits, idl::DmaPolicy, idl::EndpointEntry, idl::GrantEntry, idl::GrantSource, idl::KernelObject, idl::RestartOn,
+    idl::RingGeometry, idl::SpeculationPolicy, idl::SystemProfile;
 
 struct RestartEntry {
     RestartOn on{};

@@ -10,15 +10,6 @@ namespace {
 
 using runtime::failed;
 
-template <typename To, typename From>
-To same(From value) {
-    return static_cast<To>(static_cast<u16>(value));
-}
-static_assert(static_cast<u16>(ServiceState::parked) == static_cast<u16>(idl::ServiceState::parked));
-static_assert(static_cast<u16>(ServiceState::backing_off) == static_cast<u16>(idl::ServiceState::backing_off));
-static_assert(static_cast<u16>(EndCause::hung) == static_cast<u16>(idl::EndCause::hung));
-static_assert(static_cast<u16>(EndCause::stopped) == static_cast<u16>(idl::EndCause::stopped));
-
 constexpr u64 kKibPerFrame = 4;
 constexpr u8 kInitPriority = 30;
 
@@ -50,12 +41,12 @@ Task<idl::Supervisor::Services::Answer> SupervisorServer::services() {
         const ServiceStatus& status = supervisor_.core().status(i);
         const ServiceEntry& entry = supervisor_.manifest().services[i];
         all.push_back({.name = entry.name,
-                       .state = same<idl::ServiceState>(status.state),
+                       .state = status.state,
                        .required = entry.required,
                        .process = supervisor_.host(i).process_number(),
                        .instances = status.incarnation,
                        .deaths = status.deaths,
-                       .last_end = same<idl::EndCause>(status.last_end),
+                       .last_end = status.last_end,
                        .since_ns = status.since});
     }
     co_return {.services = all};

@@ -18,33 +18,15 @@
 #include <deque>
 #include <optional>
 
+#include "idl/supervisor_messages.h"
 #include "servers/init/manifest_check.h"
 #include "servers/init/service_graph.h"
 
 namespace capos::init {
 
-enum class ServiceState : u8 {
-    waiting,     // for others to be ready
-    starting,    // an instance is being made, or runs and is not ready yet
-    ready,
-    backing_off, // dead; waits for its time
-    stopping,    // asked to end, or killed; not ended yet
-    stopped,     // never started, or ended on demand
-    finished,    // its work is done (RestartOn)
-    parked,      // died too often, or never restarts
-};
+// As the supervisor tells them to others (idl/supervisor.capnp).
+using idl::EndCause, idl::ServiceState;
 const char* name_of(ServiceState state);
-
-enum class EndCause : u8 {
-    none,          // it has not ended yet
-    exit_ok,       // exit code 0
-    exit_failed,   // another exit code
-    crash,         // a fault
-    spawn_failed,  // it could not be made
-    not_ready,     // killed: its ready deadline passed
-    hung,          // killed: three pings without an answer
-    stopped,       // on demand
-};
 const char* name_of(EndCause cause);
 
 enum class PowerState : u8 { off, reset };
