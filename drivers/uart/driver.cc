@@ -5,6 +5,7 @@
 #include "device.h"
 #include "idl/console.h"
 #include "idl/errors.h"
+#include "runtime/base/counted.h"
 #include "runtime/driver/irq.h"
 #include "runtime/program/server.h"
 
@@ -48,7 +49,7 @@ public:
 
     Task<idl::Console::Read::Answer> read(u32 max) override {
         if (max == 0) co_return runtime::failed(idl::ErrorCode::bad_argument, "max is 0");
-        const Waiting waiting{readers_};
+        const runtime::Counted waiting{readers_};
         if (readers_ > kWaitersMax) co_return fail(runtime::Error{Status::overloaded});
         while (!chip_.has_input()) co_await moved.wait();
         const std::vector<std::byte> bytes = chip_.take(std::min(max, kReadBytesMax));
@@ -57,7 +58,7 @@ public:
 
     Task<void> write(std::span<const std::byte> data) override {
         if (data.size() > kWriteBytesMax) co_return runtime::failed(idl::ErrorCode::bad_argument, "more than 4096 bytes");
-        const Waiting waiting{writers_};
+        const runtime::Counted waiting{writers_};
         if (writers_ > kWaitersMax) co_return fail(runtime::Error{Status::overloaded});
         while (!chip_.has_room(data.size())) co_await moved.wait();
         chip_.put(data);
@@ -69,13 +70,6 @@ public:
     runtime::Event written;  // there is output
 
 private:
-    struct Waiting {
-        explicit Waiting(u32& waiting) : count{waiting} { ++count; }
-        ~Waiting() { --count; }
-        Waiting(const Waiting&) = delete;
-        u32& count;
-    };
-
     Chip& chip_;
     u32 readers_{}, writers_{};
 };

@@ -29,10 +29,21 @@ private:
 }  // namespace
 
 Loop::Loop(Ring& ring) : ring_{ring}, arena_{ring_.arena_used(), ring_.arena_bytes() - ring_.arena_used()} {}
-Loop::~Loop() = default;
+
+// Tasks first, one by one, with everything else in place: they give up calls and services as they go.
+Loop::~Loop() {
+    while (!tasks_.empty()) {
+        const std::unique_ptr<Disposable> last = std::move(tasks_.back());
+        tasks_.pop_back();
+    }
+    clear_disposed();
+}
 
 void Loop::spawn(Task<void> task) {
-    keep(std::make_unique<Spawned>(*this, std::move(task)))->start().resume();
+    auto spawned = std::make_unique<Spawned>(*this, std::move(task));
+    const std::coroutine_handle<> first = spawned->start();
+    tasks_.push_back(std::move(spawned));
+    first.resume();
 }
 
 void Loop::submit(abi::Submission entry, Completable* who) {
@@ -132,15 +143,20 @@ void Loop::deliver(const abi::Completion& completion) {
 }
 
 void Loop::drop(const Disposable& kept) {
-    const auto place = std::ranges::find(kept_, &kept, &std::unique_ptr<Disposable>::get);
-    if (place == kept_.end()) return;
-    dispose(std::move(*place));
-    kept_.erase(place);
+    for (std::vector<std::unique_ptr<Disposable>>* list : {&tasks_, &kept_}) {
+        const auto place = std::ranges::find(*list, &kept, &std::unique_ptr<Disposable>::get);
+        if (place == list->end()) continue;
+        dispose(std::move(*place));
+        list->erase(place);
+    }
 }
 
 // What is destroyed may give up more.
 void Loop::clear_disposed() {
-    while (!disposed_.empty()) std::exchange(disposed_, {}).clear();
+    while (!disposed_.empty()) {
+        disposing_.swap(disposed_);
+        disposing_.clear();
+    }
 }
 
 void Loop::deliver_all() {

@@ -143,10 +143,11 @@ private:
     std::optional<abi::Submission> held_;
     std::deque<abi::Submission> backlog_;  // what the queue had no room for
     std::vector<ArenaRange> sent_;
-    std::vector<std::unique_ptr<Disposable>> disposed_, kept_;
+    std::vector<Completable*> listeners_;
+    std::vector<std::unique_ptr<Disposable>> disposed_, disposing_;
+    std::vector<std::unique_ptr<Disposable>> kept_, tasks_;  // tasks_ are the spawned ones
     std::vector<std::unique_ptr<PendingCall>> calls_;
     std::vector<PendingCall*> free_calls_;
-    std::vector<Completable*> listeners_;
     u32 free_answers_{(1u << kAnswers) - 1};
     u8 free_groups_{0xff};
     u64 answered_{};

@@ -3,13 +3,14 @@
 
 #include <catch2/catch.hpp>
 
-#include "host/samples/counter.h"
+#include "counter.h"
+#include "runtime/base/counted.h"
 #include "sim/live.h"
 
 using namespace capos;
 using namespace capos::runtime;
 using capos::sim::Live;
-using capos::test::Counter;
+using capos::idl::Counter;
 
 namespace {
 
@@ -24,11 +25,7 @@ public:
         co_return {.value = sum_ += value};
     }
     Task<Counter::Wait::Answer> wait(u64 ns) override {
-        ++waiting;
-        struct Leave {
-            u64& count;
-            ~Leave() { --count; }
-        } leave{waiting};
+        const Counted inside{waiting};
         co_await sleep_for(loop_, ns);
         co_return {.value = ns};
     }
@@ -39,10 +36,7 @@ public:
     }
     Service* service{};
     static inline u64 waiting = 0, alive = 0;
-    struct Alive {
-        Alive() { ++alive; }
-        ~Alive() { --alive; }
-    } life;
+    Counted<u64> life{alive};
 
 private:
     Loop& loop_;
@@ -179,6 +173,29 @@ TEST_CASE("a chain of eight pipelined calls waits once", "[loop]") {
         CHECK((co_await promises.back().add(5)).value == 5);
         co_return done;
     });
+}
+
+TEST_CASE("a loop ends with tasks that wait for calls, and with a service in one of them", "[loop]") {
+    Fixture f;
+    f.live.start(f.server, [&f](Loop& loop) {
+        loop.spawn([](Loop& own, abi::CapId receiver) -> Task<void> {
+            Counting root{own};
+            const auto service = co_await Service::create(own, Client{own, receiver}, {});
+            service->set_root(root);
+            co_await sleep_for(own, 500 * kMs);
+            co_return done;
+        }(loop, f.receiver));
+        REQUIRE(loop.run(Fixture::serve_for(loop, 2 * kMs)));
+    });
+    f.live.start(f.client, [&f](Loop& loop) {
+        loop.spawn([](Loop& own, abi::CapId facet) -> Task<void> {
+            const Counter::Client counter{Client{own, facet}};
+            co_await counter.wait(50 * kMs);
+            co_return done;
+        }(loop, f.facet));
+        REQUIRE(loop.run(Fixture::serve_for(loop, kMs)));
+    });
+    f.live.finish();
 }
 
 TEST_CASE("a server that ends answers disconnected", "[loop]") {
