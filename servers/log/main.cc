@@ -6,6 +6,7 @@
 
 #include "idl/errors.h"
 #include "idl/log.h"
+#include "runtime/base/counted.h"
 #include "runtime/program/server.h"
 #include "records.h"
 
@@ -21,8 +22,8 @@ constexpr usize kReadersMax = 16;
 constexpr usize kAnswerBytesMax = 6000;  // of records in one message, which has room for 8192
 constexpr u32 kRecordsMax = 64;          // in one answer
 
-Level level_of(idl::LogLevel level) { return static_cast<Level>(std::min<u16>(static_cast<u16>(level), 3)); }
-idl::LogLevel level_of(Level level) { return static_cast<idl::LogLevel>(level); }
+// A level that we do not know is of a newer writer, who cares about more than we can tell apart.
+LogLevel known(LogLevel level) { return std::min(level, LogLevel::debug); }
 
 // Everything the three interfaces share. Readers that follow wait here, and look again when something was added.
 struct Log {
@@ -41,12 +42,6 @@ struct Log {
     usize readers{};
 };
 
-std::vector<Records::FieldView> views(const idl::List<idl::LogField>& fields) {
-    std::vector<Records::FieldView> all;
-    for (const idl::LogField& field : fields) all.push_back({field.name, field.value});
-    return all;
-}
-
 // Both writers: what differs is whose name stands on a record.
 template <typename Interface>
 class WriterBase : public Interface {
@@ -54,13 +49,13 @@ public:
     explicit WriterBase(Log& log) : log_{log} {}
 
     Task<void> write(idl::LogLevel level, std::string_view text, idl::List<idl::LogField> fields, u32 lost) override {
-        if (log_.records.add(log_.now(), log_.service(this->caller_badge()), level_of(level), text, views(fields), lost)) {
+        if (log_.records.add(log_.now(), log_.service(this->caller_badge()), known(level), text, fields, lost)) {
             log_.added.notify();
         }
         co_return done;
     }
     Task<idl::Log::Level::Answer> level() override {
-        co_return {.level = level_of(log_.records.level(log_.service(this->caller_badge())))};
+        co_return {.level = log_.records.level(log_.service(this->caller_badge()))};
     }
 
 protected:
@@ -99,7 +94,7 @@ Page page(const Records& all, u64 after, u32 max, const Filter& filter) {
         page.records.push_back({.number = record->number,
                                 .time_ns = record->time_ns,
                                 .service = *record->service,
-                                .level = level_of(record->level),
+                                .level = record->level,
                                 .text = record->text,
                                 .fields = std::span<const idl::LogField>{fields},
                                 .lost = record->lost});
@@ -119,14 +114,14 @@ public:
 
     Task<idl::LogReader::Follow::Answer> follow(u64 after, u32 max, idl::LogFilter filter) override {
         if (log_.readers == kReadersMax) co_return fail(runtime::Error{Status::overloaded});
-        const Counted counted{log_.readers};
+        const runtime::Counted counted{log_.readers};
         while (log_.records.next(after, wanted(filter)) == nullptr) co_await log_.added.wait();
         const Page found = page(log_.records, after, std::max<u32>(max, 1), wanted(filter));
         co_return {.records = std::span<const idl::LogRecord>{found.records}, .next = found.next};
     }
 
     Task<void> set_level(std::string_view service, idl::LogLevel level) override {
-        if (!log_.records.set_level(service, level_of(level))) {
+        if (!log_.records.set_level(service, known(level))) {
             co_return runtime::failed(idl::ErrorCode::not_found, "that service has not written anything");
         }
         co_return done;
@@ -155,14 +150,8 @@ public:
     }
 
 private:
-    struct Counted {
-        explicit Counted(usize& readers) : count{++readers} {}
-        ~Counted() { --count; }
-        Counted(const Counted&) = delete;
-        usize& count;
-    };
     static Filter wanted(const idl::LogFilter& filter) {
-        return {.service = filter.service, .level = filter.any_level ? Level::debug : level_of(filter.level)};
+        return {.service = filter.service, .level = filter.any_level ? LogLevel::debug : known(filter.level)};
     }
 
     Log& log_;

@@ -41,7 +41,7 @@ bool Records::take_token(Service& service, u64 now_ns) {
     return true;
 }
 
-bool Records::add(u64 now_ns, std::string_view name, Level level, std::string_view text, const std::vector<FieldView>& fields,
+bool Records::add(u64 now_ns, std::string_view name, LogLevel level, std::string_view text, const idl::List<idl::LogField>& fields,
                   u32 lost) {
     const auto entry = service(name);
     Service& writer = entry->second;
@@ -62,7 +62,7 @@ bool Records::add(u64 now_ns, std::string_view name, Level level, std::string_vi
                   .text = cut(text, kTextBytesMax),
                   .fields = {},
                   .lost = std::exchange(writer.lost, 0)};
-    for (const FieldView& field : fields) {
+    for (const idl::LogField& field : fields) {
         if (record.fields.size() == kFieldsMax) break;
         record.fields.push_back({cut(field.name, kNameBytesMax), cut(field.value, kValueBytesMax)});
     }
@@ -85,7 +85,7 @@ void Records::add_crash(u64 now_ns, std::string_view name, std::string_view summ
     keep({.number = next_number_++,
           .time_ns = now_ns,
           .service = &entry->first,
-          .level = Level::error,
+          .level = LogLevel::error,
           .text = cut(summary, kTextBytesMax),
           .fields = {},
           .lost = 0});
@@ -109,12 +109,12 @@ const CrashRecord* Records::next_crash(u64 number) const {
     return found == crashes_.end() ? nullptr : &*found;
 }
 
-Level Records::level(std::string_view name) const {
+LogLevel Records::level(std::string_view name) const {
     const auto found = services_.find(name);
-    return found == services_.end() ? Level::info : found->second.level;
+    return found == services_.end() ? LogLevel::info : found->second.level;
 }
 
-bool Records::set_level(std::string_view name, Level level) {
+bool Records::set_level(std::string_view name, LogLevel level) {
     const auto found = services_.find(name);
     if (found == services_.end()) return false;
     found->second.level = level;

@@ -12,11 +12,11 @@
 #include <string_view>
 #include <vector>
 
-#include "abi/types.h"
+#include "idl/log_messages.h"
 
 namespace capos::log {
 
-enum class Level : u8 { error, warn, info, debug };
+using idl::LogLevel;
 
 struct Field {
     std::string name, value;
@@ -26,7 +26,7 @@ struct Record {
     u64 number{};
     u64 time_ns{};
     const std::string* service{};  // owned by Records, for its whole life
-    Level level{};
+    LogLevel level{};
     std::string text;
     std::vector<Field> fields;
     u32 lost{};
@@ -43,7 +43,7 @@ struct CrashRecord {
 
 struct Filter {
     std::string_view service;  // empty: all
-    Level level{Level::debug};
+    LogLevel level{LogLevel::debug};
     bool matches(const Record& record) const {
         return record.level <= level && (service.empty() || *record.service == service);
     }
@@ -55,13 +55,9 @@ public:
     static constexpr usize kBytesMax = 512 * 1024, kCrashesMax = 64, kServicesMax = 256;
     static constexpr u32 kRate = 100, kBurst = 200;
 
-    struct FieldView {
-        std::string_view name, value;
-    };
-
     // Adds a record, or counts it as lost when the service writes too fast; above the service's level it is dropped without a
     // trace. True when it was kept.
-    bool add(u64 now_ns, std::string_view service, Level level, std::string_view text, const std::vector<FieldView>& fields,
+    bool add(u64 now_ns, std::string_view service, LogLevel level, std::string_view text, const idl::List<idl::LogField>& fields,
              u32 lost);
     void add_crash(u64 now_ns, std::string_view service, std::string_view summary, std::vector<std::byte> record);
 
@@ -69,9 +65,9 @@ public:
     const Record* next(u64 number, const Filter& filter) const;
     const CrashRecord* next_crash(u64 number) const;
 
-    Level level(std::string_view service) const;
+    LogLevel level(std::string_view service) const;
     // False for a service that never wrote.
-    bool set_level(std::string_view service, Level level);
+    bool set_level(std::string_view service, LogLevel level);
 
     usize count() const { return records_.size(); }
     usize bytes() const { return bytes_; }
@@ -79,7 +75,7 @@ public:
 
 private:
     struct Service {
-        Level level{Level::info};
+        LogLevel level{LogLevel::info};
         u64 tokens_ns{kBurst * kTokenNs};  // what the bucket holds, in ns of waiting
         u64 filled_ns{};
         u32 lost{};

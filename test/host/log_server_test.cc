@@ -12,7 +12,7 @@ namespace {
 
 constexpr u64 kSecond = 1'000'000'000;
 
-bool add(Records& records, u64 now, std::string_view service, std::string_view text, Level level = Level::info) {
+bool add(Records& records, u64 now, std::string_view service, std::string_view text, LogLevel level = LogLevel::info) {
     return records.add(now, service, level, text, {}, 0);
 }
 
@@ -22,13 +22,13 @@ TEST_CASE("records come back in order, filtered by service and level") {
     Records records;
     add(records, 1, "net", "up");
     add(records, 2, "fs", "mounted");
-    add(records, 3, "net", "down", Level::error);
+    add(records, 3, "net", "down", LogLevel::error);
     const Record* first = records.next(0, {});
     REQUIRE(first != nullptr);
     CHECK((first->text == "up" && *first->service == "net" && first->time_ns == 1 && first->number == 1));
     CHECK(records.next(1, {})->text == "mounted");
     CHECK(records.next(1, {.service = "net"})->text == "down");
-    CHECK(records.next(0, {.service = {}, .level = Level::error})->text == "down");
+    CHECK(records.next(0, {.service = {}, .level = LogLevel::error})->text == "down");
     CHECK(records.next(3, {}) == nullptr);
     CHECK(records.next(~u64{0}, {}) == nullptr);
 }
@@ -60,20 +60,20 @@ TEST_CASE("memory is bounded: the oldest go first") {
 
 TEST_CASE("levels: above the service's own nothing is kept") {
     Records records;
-    CHECK_FALSE(add(records, 1, "s", "detail", Level::debug));
-    CHECK_FALSE(records.set_level("unknown", Level::debug));
-    CHECK(records.set_level("s", Level::debug));
-    CHECK(add(records, 1, "s", "detail", Level::debug));
-    CHECK(records.level("s") == Level::debug);
-    CHECK(records.level("t") == Level::info);
+    CHECK_FALSE(add(records, 1, "s", "detail", LogLevel::debug));
+    CHECK_FALSE(records.set_level("unknown", LogLevel::debug));
+    CHECK(records.set_level("s", LogLevel::debug));
+    CHECK(add(records, 1, "s", "detail", LogLevel::debug));
+    CHECK(records.level("s") == LogLevel::debug);
+    CHECK(records.level("t") == LogLevel::info);
 }
 
 TEST_CASE("texts, names and fields are cut to their limits, at whole characters") {
     Records records;
     std::string text(Records::kTextBytesMax - 1, 'a');
     text += "\xc3\xa4";  // two bytes, of which one would fit
-    const std::vector<Records::FieldView> fields(12, {"a name that is much longer than thirty-two bytes", "v"});
-    REQUIRE(records.add(1, "s", Level::info, text, fields, 3));
+    const std::vector<idl::LogField> fields(12, {"a name that is much longer than thirty-two bytes", "v"});
+    REQUIRE(records.add(1, "s", LogLevel::info, text, std::span{fields}, 3));
     const Record* record = records.next(0, {});
     CHECK(record->text == std::string(Records::kTextBytesMax - 1, 'a'));
     CHECK(record->fields.size() == Records::kFieldsMax);
