@@ -34,6 +34,7 @@ inline constexpr u16 kRingVersion = 1;
 inline constexpr u32 kMessageBytesMax = 8192;   // payload of one message; more travels as a sealed Memory
 inline constexpr u32 kCapabilitiesMax = 8;      // capabilities in one message
 inline constexpr u32 kRegisterCallBytesMax = 256;  // payload of a call made in registers
+inline constexpr u32 kObjectReplyBytesMin = 64;  // room for results that a call of a kernel object must offer at least
 inline constexpr u32 kPipelineDepthMax = 8;     // calls held on one pending answer
 inline constexpr u32 kErrorTextBytesMax = 120;
 

@@ -8,7 +8,6 @@ namespace capos::kernel {
 namespace {
 
 constexpr u32 kHeaderBytes = sizeof(abi::MessageHeader);
-constexpr u32 kReplyBytes = 64;  // room for results that every call must offer, so that no method fails after its effect
 
 bool implements(Interface interface, u64 id) {
     switch (interface) {
@@ -52,7 +51,8 @@ Kernel::Outcome Kernel::call_object(Thread& thread, const abi::Submission& entry
                     .out = {ring.arena(entry.reply_offset + kHeaderBytes), room}};
     if (!implements(node.interface, entry.interface_id)) return reply_object(call, Status::wrong_interface);
     if (entry.params_length > sizeof message) return reply_object(call, Status::bad_message);
-    if (room < kReplyBytes) return reply_object(call, Status::no_buffer);
+    // So that no method fails after its effect.
+    if (room < abi::kObjectReplyBytesMin) return reply_object(call, Status::no_buffer);
     copy_message(message, ring.arena(entry.params_offset), entry.params_length);
     if (entry.capability_count != 0) {
         const auto resolved = resolve(thread, entry.capabilities_offset, entry.capability_count, call.arguments);

@@ -8,14 +8,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/base/memory.h"
 #include "runtime/ring/log.h"
 
 namespace capos::runtime::libc {
 
 namespace {
 
-constexpr u64 kPageBytes = 4096;
-constexpr u8 kReadWrite = 3;  // AddressSpace.map
 constexpr u32 kReplyBytes = 512;
 constexpr u64 kNsPerSecond = 1'000'000'000;
 constexpr u32 kEntropyBytesMax = 256;
@@ -33,17 +32,15 @@ struct Line {
 };
 constinit thread_local Line line;
 
-u64 pages(u64 bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
-
 // A mapping holds its memory, so the capability is not needed any longer.
 long map(u64 address, u64 bytes) {
     ThreadState& self = this_thread();
     if (!self.caller || bytes == 0) return -EINVAL;
-    const auto memory = self.caller->call<idl::Account::CreateMemory>(given.account, {.bytes = pages(bytes)});
+    const auto memory = self.caller->call<idl::Account::CreateMemory>(given.account, {.bytes = whole_pages(bytes)});
     if (!memory) return -ENOMEM;
     const abi::CapId id = memory->capability(memory->fields.memory);
     const auto mapped = self.caller->call<idl::AddressSpace::Map>(
-        given.space, {.memory = {0}, .bytes = pages(bytes), .address = address, .protection = kReadWrite}, {id});
+        given.space, {.memory = {0}, .bytes = whole_pages(bytes), .address = address, .protection = kRead | kWrite}, {id});
     (void)self.ring->post(entry::release(id));
     return mapped ? static_cast<long>(mapped->fields.address) : -ENOMEM;
 }
@@ -51,7 +48,7 @@ long map(u64 address, u64 bytes) {
 long unmap(u64 address, u64 bytes) {
     ThreadState& self = this_thread();
     if (!self.caller) return -EINVAL;
-    const auto done = self.caller->call<idl::AddressSpace::Unmap>(given.space, {.address = address, .bytes = pages(bytes)});
+    const auto done = self.caller->call<idl::AddressSpace::Unmap>(given.space, {.address = address, .bytes = whole_pages(bytes)});
     return done ? 0 : -EINVAL;
 }
 
@@ -165,8 +162,7 @@ using namespace capos::runtime;
 extern "C" long capos_syscall(long number, long a, long b, long c, long d, long, long) {
     switch (number) {
         case SYS_mmap:
-            // Only anonymous memory: flags in d. A fixed address is honoured, protection always is read and write.
-            (void)d;
+            // Only anonymous memory. A fixed address is honoured; the protection always is read and write.
             return libc::map(static_cast<capos::u64>(a), static_cast<capos::u64>(b));
         case SYS_munmap: return libc::unmap(static_cast<capos::u64>(a), static_cast<capos::u64>(b));
         case SYS_madvise: return 0;

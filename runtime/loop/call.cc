@@ -4,12 +4,6 @@
 
 namespace capos::runtime {
 
-namespace {
-
-constexpr u32 align8(u32 bytes) { return (bytes + 7) & ~u32{7}; }
-
-}  // namespace
-
 Answer* Answer::create(Loop& loop) {
     const u32 index = loop.take_answer();
     return index == Loop::kAnswers ? nullptr : new Answer{loop, index};

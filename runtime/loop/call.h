@@ -19,7 +19,6 @@
 namespace capos::runtime {
 
 inline constexpr u64 kCallNs = 30'000'000'000;       // the deadline of a call that names none
-inline constexpr u32 kReplyBytesLeast = 64;          // the kernel's objects answer into no less
 inline constexpr u32 kReplyBytesUsual = 2048;        // room for a reply whose size is not fixed, without its header
 
 // One call: its entry, its buffers, and who waits for it. Lives in the loop's pool and moves for nobody.
@@ -174,7 +173,7 @@ Call<Method> make_call(const Client& target, const typename Method::Params& para
     const usize bytes = params.encoded_bytes();
     if (bytes > abi::kMessageBytesMax) return Call<Method>{Error{Status::failed, 0, "the message is larger than 8 KiB"}};
     constexpr bool kFixed = Method::Results::kFixedSize;
-    constexpr u32 kReplyBytes = !kFixed ? kReplyBytesUsual : std::max<u32>(Method::Results::kBytesMin, kReplyBytesLeast);
+    constexpr u32 kReplyBytes = !kFixed ? kReplyBytesUsual : std::max<u32>(Method::Results::kBytesMin, abi::kObjectReplyBytesMin);
     PendingCall* call = target.loop()->take_call();
     if (!call->prepare(target, Method::kInterfaceId, Method::kOrdinal, static_cast<u32>(bytes), kReplyBytes,
                        Method::Results::kCapabilities)) {

@@ -3,28 +3,17 @@
 #include <algorithm>
 #include <cstring>
 
-#include "idl/kernel_messages.h"
+#include "idl/kernel.h"
 
 namespace capos::runtime {
 
 namespace {
-
-constexpr u32 align8(u32 bytes) { return (bytes + 7) & ~u32{7}; }
 
 // Only Cap'n Proto's own kinds travel; what the kernel told us is our failure, not the caller's transport.
 bool travels(Status status) {
     return status == Status::failed || status == Status::overloaded || status == Status::disconnected ||
            status == Status::unimplemented;
 }
-
-struct MintReply {
-    Client facet;
-    MintReply(const idl::Receiver::Mint::Results& results, ReceivedCapabilities& capabilities, ReplyHold)
-        : facet{capabilities.take(results.facet.value)} {}
-};
-struct Mint : idl::Receiver::Mint {
-    using Reply = MintReply;
-};
 
 }  // namespace
 
@@ -92,8 +81,8 @@ u64 Service::add(std::unique_ptr<Object> object) {
 }
 
 Task<Client> Service::mint(u64 badge) {
-    CapabilityList none;
-    auto minted = co_await attempt(make_call<Mint>(receiver_, {.badge = badge}, none));
+    const idl::Receiver::Client receiver{Client::borrowed(loop_, receiver_.id())};
+    auto minted = co_await attempt(receiver.mint(badge));
     if (!minted) {
         objects_.erase(badge);
         co_return fail(Error{minted.error()});
@@ -132,20 +121,19 @@ void Service::start(std::unique_ptr<ActiveCall> call, std::coroutine_handle<> ta
     task.resume();
 }
 
-void Service::ended(ActiveCall& call) {
-    const auto place = std::ranges::find(active_, &call, &std::unique_ptr<ActiveCall>::get);
+void Service::dispose(std::vector<std::unique_ptr<ActiveCall>>::iterator place) {
     loop_.dispose(std::move(*place));
     *place = std::move(active_.back());
     active_.pop_back();
 }
 
+void Service::ended(ActiveCall& call) { dispose(std::ranges::find(active_, &call, &std::unique_ptr<ActiveCall>::get)); }
+
 // RETURN frees the record; the result goes nowhere.
 void Service::caller_gone(u64 token) {
     const auto place = std::ranges::find(active_, token, [](const auto& call) { return call->token(); });
     if (place == active_.end()) return;
-    loop_.dispose(std::move(*place));
-    *place = std::move(active_.back());
-    active_.pop_back();
+    dispose(place);
     reply_error(token, Error{Status::disconnected});
 }
 

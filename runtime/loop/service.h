@@ -135,6 +135,7 @@ private:
     Object* find(u64 badge) const;
     void dispatch(const abi::Completion& completion);
     void start(std::unique_ptr<ActiveCall> call, std::coroutine_handle<> task);
+    void dispose(std::vector<std::unique_ptr<ActiveCall>>::iterator place);
     void ended(ActiveCall& call);
     void caller_gone(u64 token);
     void reply(u64 token, ArenaRange message, u32 length, CapabilityList& capabilities);
@@ -159,7 +160,7 @@ void ActiveCall::answer(Answer& value) {
     if (bytes > abi::kMessageBytesMax) {
         return service_.reply_error(token_, Error{Status::failed, 0, "the results are larger than 8 KiB"});
     }
-    const ArenaRange block = loop.arena().allocate(static_cast<u32>((bytes + 7) / 8 * 8) + abi::kCapabilitiesMax * 8);
+    const ArenaRange block = loop.arena().allocate(align8(static_cast<u32>(bytes)) + abi::kCapabilitiesMax * 8);
     if (block.length == 0) return service_.reply_error(token_, Error{Status::overloaded, 0, "no room for the answer"});
     usize length;
     if constexpr (requires { value.encode(loop.bytes(block), capabilities); }) {

@@ -12,11 +12,11 @@
 #pragma once
 
 #include "formats/support/result.h"
+#include "runtime/base/memory.h"
 #include "runtime/queue/ring.h"
 
 namespace capos::runtime::queue {
 
-inline constexpr u64 kPageBytes = 4096;
 inline constexpr u32 kQueueMagic = 0x51504143;  // "CAPQ"
 inline constexpr u16 kQueueVersion = 1;
 
@@ -56,7 +56,7 @@ struct Layout {
         Layout layout;
         layout.completions_offset = kPageBytes + ring_bytes<Request>(geometry.entries);
         const usize end = layout.completions_offset + ring_bytes<Completion>(geometry.entries);
-        layout.data_offset = (end + kPageBytes - 1) / kPageBytes * kPageBytes;
+        layout.data_offset = whole_pages(end);
         layout.total_bytes = layout.data_offset + geometry.data_bytes;
         return layout;
     }

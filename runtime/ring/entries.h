@@ -6,6 +6,9 @@
 
 namespace capos::runtime {
 
+// Offsets and buffers in the arena are multiples of 8.
+constexpr u32 align8(u32 bytes) { return (bytes + 7) & ~u32{7}; }
+
 // A piece of the arena.
 struct ArenaRange {
     u32 offset{};

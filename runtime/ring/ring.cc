@@ -6,8 +6,6 @@ namespace capos::runtime {
 
 namespace {
 
-constexpr u32 align8(u32 offset) { return (offset + 7) & ~u32{7}; }
-
 bool queue_fits(u32 offset, u64 entries, usize entry_bytes, u32 region_bytes) {
     return std::has_single_bit(entries) && entries <= Ring::kEntriesMax && offset % 8 == 0 &&
            offset >= sizeof(abi::RingHeader) && offset + entries * entry_bytes <= region_bytes;

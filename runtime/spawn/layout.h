@@ -7,10 +7,10 @@
 
 #include "formats/elf.h"
 #include "formats/support/result.h"
+#include "runtime/base/memory.h"
 
 namespace capos::runtime {
 
-inline constexpr u64 kPageBytes = 4096;
 inline constexpr u64 kProgramBase = 0x40'0000;
 inline constexpr u64 kStackTop = 0x7fff'0000'0000;
 inline constexpr u64 kRandomPages = u64{1} << 24;  // 64 GiB

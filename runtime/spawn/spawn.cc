@@ -8,7 +8,6 @@ namespace capos::runtime {
 
 namespace {
 
-constexpr u8 kRead = 1, kWrite = 2, kExecute = 4;  // AddressSpace.map
 constexpr usize kWriteBytesMax = 192;              // Thread.writeArena: the kernel takes messages of 256 bytes
 constexpr usize kStartMessageBytesMax = 8192;
 constexpr u32 kRandomBytes = 16;

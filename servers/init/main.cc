@@ -10,9 +10,8 @@ namespace capos::init {
 
 namespace {
 
-using runtime::Error;
+using runtime::Error, runtime::kPageBytes;
 
-constexpr u64 kPageBytes = 4096;
 constexpr std::string_view kManifestFile = "manifest";
 constexpr u32 kOperatorBuffers = 4;  // calls of Supervisor under way
 

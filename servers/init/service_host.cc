@@ -10,7 +10,7 @@ namespace {
 
 using runtime::Error;
 
-constexpr u64 kKibPerFrame = 4, kPageBytes = 4096;
+constexpr u64 kKibPerFrame = 4;
 // What a service's own account has beside the instance's limits: endpoints, state, the child account, facets, page tables.
 constexpr u64 kOwnFrames = 16;
 constexpr u32 kOwnObjects = 8, kOwnNodes = 64;
@@ -58,7 +58,7 @@ Task<runtime::Client> ServiceHost::connect_one(const GrantEntry& grant, std::spa
             break;
         case GrantSource::file: {
             const formats::Bytes content = *shared_.archive.find(grant.file);
-            const u64 bytes = (std::max<u64>(content.size(), 1) + kPageBytes - 1) / kPageBytes * kPageBytes;
+            const u64 bytes = runtime::whole_pages(std::max<u64>(content.size(), 1));
             const auto memory = co_await runtime::filled_memory(shared_.world.tools(), shared_.world.account, bytes, 0, content,
                                                                 true);
             interface_id = idl::ReadableMemory::kInterfaceId;

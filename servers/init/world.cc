@@ -4,8 +4,6 @@ namespace capos::init {
 
 namespace {
 
-constexpr u8 kRead = 1;  // AddressSpace.map
-
 Task<void> write_line(idl::KernelLog::Client log, LogLevel level, std::string line) {
     (void)co_await runtime::attempt(log.write(static_cast<u8>(level), line));  // there is nowhere to report a failure
     co_return done;
@@ -61,7 +59,7 @@ Task<bool> World::on_command_line(std::string_view word) const {
 
 Task<formats::UstarArchive> World::open_archive() {
     const u64 bytes = (co_await archive.size()).bytes;
-    const u64 address = (co_await space.map(archive, 0, bytes, 0, kRead)).address;
+    const u64 address = (co_await space.map(archive, 0, bytes, 0, runtime::kRead)).address;
     const auto opened = formats::UstarArchive::open({reinterpret_cast<const std::byte*>(address), bytes});
     if (!opened) co_return fail(runtime::Error{Status::bad_message, 0, formats::describe(opened.error())});
     co_return *opened;

@@ -6,6 +6,7 @@
 #include "idl/errors.h"
 #include "idl/kernel.h"
 #include "idl/schemas.h"
+#include "runtime/base/memory.h"
 #include "runtime/program/server.h"
 #include "servers/schemas/registry.h"
 
@@ -16,7 +17,6 @@ namespace {
 using runtime::Task;
 
 constexpr usize kEntriesMax = 32;  // of one answer
-constexpr u8 kRead = 1;            // AddressSpace.map
 
 class Reader final : public idl::Schemas::Server {
 public:
@@ -66,7 +66,7 @@ Task<void> read_archive(runtime::Grants& grants, Registry& registry) {
     const auto memory = co_await grants.find<idl::ReadableMemory>("archive");
     const auto space = co_await grants.find<idl::AddressSpace>("space");
     const auto size = co_await memory.size();
-    const auto mapped = co_await space.map(memory, 0, size.bytes, 0, kRead);
+    const auto mapped = co_await space.map(memory, 0, size.bytes, 0, runtime::kRead);
     const auto archive = formats::UstarArchive::open({reinterpret_cast<const std::byte*>(mapped.address), size.bytes});
     u64 cursor = 0;
     while (archive) {

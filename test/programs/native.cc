@@ -7,16 +7,12 @@
 #include <thread>
 #include <vector>
 
-#include "idl/kernel_messages.h"
+#include "idl/kernel.h"
 #include "runtime/program/program.h"
 
 namespace capos::runtime {
 
 namespace {
-
-struct Off : idl::Power::Off {
-    using Reply = void;
-};
 
 constexpr u64 kMs = 1'000'000;
 int tests = 0;
@@ -89,9 +85,8 @@ Task<void> program_main(Grants& grants) {
     check("native.argument", grants.argument(0) == "init");
     std::fprintf(stderr, "TEST done %d\n", tests);
 
-    const Client power = Client::borrowed(loop, grants.start().find("power", idl::Power::kInterfaceId));
-    CapabilityList none;
-    co_await make_call<Off>(power, {}, none);
+    const auto power = co_await grants.find<idl::Power>("power");
+    co_await power.off();
     co_return done;
 }
 
