@@ -4,24 +4,15 @@
 #include <catch2/catch.hpp>
 
 #include "abi/ring.h"
-#include "dynamic_tables.h"
+#include "host/support/dynamic_everything.h"
 #include "runtime/dynamic/parse.h"
 #include "runtime/dynamic/print.h"
 
 using namespace capos;
 using namespace capos::dynamic;
+using capos::test::everything;
 
 namespace {
-
-Table everything() {
-    Bytes rest = std::as_bytes(std::span{kDynamicTables});
-    while (true) {
-        const auto table = Table::open(rest);
-        REQUIRE(table);
-        if (table->interface().name == "Everything") return *table;
-        rest = rest.subspan(table->bytes().size());
-    }
-}
 
 Result<Message, ParseError> parsed(std::string_view method, std::string_view text) {
     const Table table = everything();

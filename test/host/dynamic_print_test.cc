@@ -3,7 +3,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "dynamic_tables.h"
+#include "host/support/dynamic_everything.h"
 #include "host/support/byte_writer.h"
 #include "runtime/dynamic/parse.h"
 #include "runtime/dynamic/print.h"
@@ -11,18 +11,9 @@
 
 using namespace capos;
 using namespace capos::dynamic;
+using capos::test::everything;
 
 namespace {
-
-Table everything() {
-    Bytes rest = std::as_bytes(std::span{kDynamicTables});
-    while (true) {
-        const auto table = Table::open(rest);
-        REQUIRE(table);
-        if (table->interface().name == "Everything") return *table;
-        rest = rest.subspan(table->bytes().size());
-    }
-}
 
 u16 params_of(std::string_view method) { return everything().find_method(method)->params; }
 
