@@ -21,8 +21,9 @@ class Sections {
 public:
     explicit Sections(Bytes elf) : file_{elf} {
         const auto header = file_.read<formats::ElfFileHeader>(0);
-        if (!header || std::memcmp(header->magic, formats::kElfMagic, sizeof formats::kElfMagic) != 0 || header->file_class != formats::kElfClass64 ||
-            header->data != formats::kElfLittleEndian || header->section_header_bytes != sizeof(SectionHeader)) {
+        if (!header || std::memcmp(header->magic, formats::kElfMagic, sizeof formats::kElfMagic) != 0 ||
+            header->file_class != formats::kElfClass64 || header->data != formats::kElfLittleEndian ||
+            header->section_header_bytes != sizeof(SectionHeader)) {
             return;
         }
         offset_ = header->section_header_offset;

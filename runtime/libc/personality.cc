@@ -48,7 +48,8 @@ long map(u64 address, u64 bytes) {
 long unmap(u64 address, u64 bytes) {
     ThreadState& self = this_thread();
     if (!self.caller) return -EINVAL;
-    const auto done = self.caller->call<idl::AddressSpace::Unmap>(given.space, {.address = address, .bytes = whole_pages(bytes)});
+    const idl::AddressSpace::Unmap::Params range{.address = address, .bytes = whole_pages(bytes)};
+    const auto done = self.caller->call<idl::AddressSpace::Unmap>(given.space, range);
     return done ? 0 : -EINVAL;
 }
 

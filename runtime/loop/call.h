@@ -173,7 +173,8 @@ Call<Method> make_call(const Client& target, const typename Method::Params& para
     const usize bytes = params.encoded_bytes();
     if (bytes > abi::kMessageBytesMax) return Call<Method>{Error{Status::failed, 0, "the message is larger than 8 KiB"}};
     constexpr bool kFixed = Method::Results::kFixedSize;
-    constexpr u32 kReplyBytes = !kFixed ? kReplyBytesUsual : std::max<u32>(Method::Results::kBytesMin, abi::kObjectReplyBytesMin);
+    constexpr u32 kReplyBytes =
+        !kFixed ? kReplyBytesUsual : std::max<u32>(Method::Results::kBytesMin, abi::kObjectReplyBytesMin);
     PendingCall* call = target.loop()->take_call();
     if (!call->prepare(target, Method::kInterfaceId, Method::kOrdinal, static_cast<u32>(bytes), kReplyBytes,
                        Method::Results::kCapabilities)) {

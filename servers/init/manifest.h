@@ -12,8 +12,8 @@ namespace capos::init {
 inline constexpr u32 kManifestVersion = 1;
 
 // What holds no list is the message's own.
-using idl::AccountLimits, idl::DmaPolicy, idl::EndpointEntry, idl::GrantEntry, idl::GrantSource, idl::KernelObject, idl::RestartOn,
-    idl::RingGeometry, idl::SpeculationPolicy, idl::SystemProfile;
+using idl::AccountLimits, idl::DmaPolicy, idl::EndpointEntry, idl::GrantEntry, idl::GrantSource, idl::KernelObject,
+    idl::RestartOn, idl::RingGeometry, idl::SpeculationPolicy, idl::SystemProfile;
 
 struct RestartEntry {
     RestartOn on{};

@@ -41,8 +41,8 @@ bool Records::take_token(Service& service, u64 now_ns) {
     return true;
 }
 
-bool Records::add(u64 now_ns, std::string_view name, LogLevel level, std::string_view text, const idl::List<idl::LogField>& fields,
-                  u32 lost) {
+bool Records::add(u64 now_ns, std::string_view name, LogLevel level, std::string_view text,
+                  const idl::List<idl::LogField>& fields, u32 lost) {
     const auto entry = service(name);
     Service& writer = entry->second;
     if (level > writer.level) {

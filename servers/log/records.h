@@ -57,8 +57,8 @@ public:
 
     // Adds a record, or counts it as lost when the service writes too fast; above the service's level it is dropped without a
     // trace. True when it was kept.
-    bool add(u64 now_ns, std::string_view service, LogLevel level, std::string_view text, const idl::List<idl::LogField>& fields,
-             u32 lost);
+    bool add(u64 now_ns, std::string_view service, LogLevel level, std::string_view text,
+             const idl::List<idl::LogField>& fields, u32 lost);
     void add_crash(u64 now_ns, std::string_view service, std::string_view summary, std::vector<std::byte> record);
 
     // The first kept record after `number` that passes; null when there is none.
