@@ -41,10 +41,11 @@ def boot_archive(manifest: Path, build: Path, program: Callable[[str], Path], ch
 
 
 def stripped(program: Path) -> bytes:
-    """A program without symbols and debug information: what it takes to run. Errors: CommandError."""
+    """A program without symbols and debug information: what it takes to run, and schema tables. Errors: CommandError."""
     with tempfile.TemporaryDirectory(prefix="capos-strip-") as folder:
         output = Path(folder) / program.name
-        child = start(["llvm-strip-19", "--strip-all", program, "-o", output], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        words = ["llvm-strip-19", "--strip-all", "--keep-section=.capos.schemas", program, "-o", output]
+        child = start(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         complaint, _ = child.communicate()
         if child.returncode != 0:
             raise CommandError(f"llvm-strip-19 failed for {program}:\n{complaint.decode(errors='replace').strip()}",

@@ -20,9 +20,15 @@ public:
     bool ready() const { return false; }
     std::coroutine_handle<> start(runtime::Continuation& waiter) {
         waiter_ = &waiter;
+        // Ctrl-C may have been typed right behind the line.
+        if (terminal_.take_interrupt()) {
+            task_.reset();
+            return waiter_->proceed();
+        }
         terminal_.watch_interrupt(this);
         return task_->start(*this);
     }
+    bool was_interrupted() const { return !task_; }
     runtime::Outcome<int> take() {
         if (task_) return task_->take();
         return kStatusInterrupted;

@@ -60,9 +60,10 @@ Task<void> Session::run() {
     while (true) {
         if (script_.empty()) co_await refresh_names();
         co_await read_line();
-        const auto ended = co_await attempt(Interruptible{terminal_, execute()});
+        Interruptible command{terminal_, execute()};
+        const auto ended = co_await attempt(command);
         status_ = ended ? *ended : fail_with(text_of(ended.error()));
-        if (status_ == kStatusInterrupted && script_.empty()) print("^C\n");
+        if (command.was_interrupted() && script_.empty()) print("^C\n");
         if (!script_.empty()) print("[" + script_ + " " + std::to_string(status_) + "]\n");
         co_await terminal_.room();
     }

@@ -88,12 +88,6 @@ Task<int> show_memory(Session& session) {
         session.print("machine  " + kib(memory.frames_total * kFrameKib) + ", " + kib(memory.frames_free * kFrameKib) +
                       " free; the kernel keeps " + kib(memory.kernel_bytes / 1024) + "\n");
     }
-    if (const auto supervisor = session.grants().find<idl::Supervisor>("supervisor")) {
-        const auto reply = co_await supervisor->processes();
-        u64 used = 0;
-        for (const idl::ProcessInfo& one : reply.processes) used += one.memory_kib;
-        session.print("services " + kib(used) + " charged; `ps` tells for which\n");
-    }
     const auto usage = co_await account.usage();
     session.print("shell    " + kib(usage.frames * kFrameKib) + " charged of " + kib(usage.frames_limit * kFrameKib) + "\n");
     co_return kStatusOk;
@@ -115,6 +109,7 @@ Task<int> order_service(Session& session, CommandId id, Words words) {
 Task<int> shut_down(Session& session, bool reboot) {
     const auto supervisor = co_await session.grants().find<idl::Supervisor>("supervisor");
     session.print(reboot ? "restarting ...\n" : "switching off ...\n");
+    co_await session.terminal().written();
     co_await supervisor.shut_down(reboot);
     co_return kStatusOk;
 }

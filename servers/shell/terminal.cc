@@ -36,6 +36,11 @@ Task<void> Terminal::room() {
     co_return done;
 }
 
+Task<void> Terminal::written() {
+    while (!output_.empty()) co_await wrote_.wait();
+    co_return done;
+}
+
 Task<void> Terminal::write_all() {
     while (true) {
         while (output_.empty()) co_await queued_.wait();
@@ -76,6 +81,13 @@ void Terminal::take_input(std::string_view bytes) {
     input_taken_ = 0;
     input_ += bytes.substr(0, kTypedAheadMax - std::min(kTypedAheadMax, input_.size()));
     typed_.notify();
+}
+
+bool Terminal::take_interrupt() {
+    const usize last = input_.find_last_of(kCtrlC);
+    if (last == std::string::npos || last < input_taken_) return false;
+    input_taken_ = last + 1;
+    return true;
 }
 
 Task<char> Terminal::next() {

@@ -29,6 +29,8 @@ public:
     void print(std::string_view text);
     // Waits until there is room for more output. Whoever prints in a loop calls it.
     runtime::Task<void> room();
+    // Waits until the console has taken everything.
+    runtime::Task<void> written();
 
     // The next byte of input.
     runtime::Task<char> next();
@@ -42,6 +44,8 @@ public:
         ~Interruptee() = default;
     };
     void watch_interrupt(Interruptee* who) { interruptee_ = who; }
+    // Whether Ctrl-C is among what was typed ahead; takes that, and everything before it.
+    bool take_interrupt();
 
 private:
     // A task that ends with the terminal, at the latest.

@@ -186,10 +186,19 @@ TEST_CASE("Ctrl-C ends a call that waits for ever, and the shell goes on", "[she
     Fixture f;
     std::vector<Typed> typed = at_prompt({"silent.read (max = 1)"});
     typed.push_back({"(max = 1)", "\x03"});
+    typed.push_back({"capos> ", "\n"});
     typed.push_back({"capos> ", "status\n"});
     const std::string output = f.run(std::move(typed));
     contains(output, "^C\r\n");
+    CHECK(output.find("^C") == output.rfind("^C"));  // the empty line keeps the status, but was not interrupted
     contains(output, "capos> status\r\n130\r\n");
+}
+
+TEST_CASE("Ctrl-C that is typed right behind a line ends its command", "[shell]") {
+    Fixture f;
+    const std::string output = f.run({{"capos> ", "silent.read (max = 1)\nechoes\n\x03"}, {"capos> ", "status\n"}});
+    contains(output, "capos> status\r\n130\r\n");
+    CHECK(output.find("echoes") == std::string::npos);
 }
 
 TEST_CASE("for machines the shell writes neither prompt nor echo, but a status after each line", "[shell]") {
