@@ -57,6 +57,7 @@ Kernel::Progress Kernel::continue_enter(Thread& thread) {
         Outcome outcome;
         if (enter.entry_valid) {
             outcome = submit(thread, enter.entry);
+            if (outcome == Outcome::taken) hand_over_unfinished(thread);
         } else {
             const std::optional<u32> available = thread.ring.submissions();
             if (!available) {

@@ -323,6 +323,7 @@ private:
     KernelResult<Restart> start_thread(ObjectCall& call, Thread& thread);
     KernelResult<Restart> handle_faults(ObjectCall& call, Thread& thread);
     KernelResult<Restart> call_space(ObjectCall& call);
+    static Restart change_later(ObjectCall& call, Region& region);
     KernelResult<Restart> map_call(ObjectCall& call, AddressSpace& space);
     KernelResult<Restart> call_memory(ObjectCall& call);
     KernelResult<Restart> write_memory(ObjectCall& call, Memory& memory);
@@ -413,6 +414,7 @@ private:
     bool reap_notification(Notification& notification, u32& units);
     bool reap_ports(IoPorts& ports, u32& units);
     bool reap_interrupt(Interrupt& interrupt, u32& units);
+    void hand_over_unfinished(Thread& thread);
     void end_use(NodeUse& use);
     void free_cell(Object& object, Resources extra);
     void disown(Object& object, Resources charged);
@@ -447,7 +449,7 @@ private:
     CellPool<kObjectCellBytes> cells_;
     Scheduler scheduler_;
     Invalidation invalidation_;
-    List<Region, &Region::work_link> losing_;    // their memory went
+    List<Region, &Region::work_link> losing_;    // their memory went, or who began to change them has ended
     List<Region, &Region::work_link> retiring_;  // wait for other CPUs, in order of their stamps
     u32 share_{};                                // counts steps, for the reaper's share
     u64 next_pid_{1};

@@ -242,6 +242,7 @@ void Kernel::free_region(Region& region) {
     if (region.block.value != 0) frames_.free(region.block, region.block_order);
     if (region.thread != nullptr) region.thread->region = nullptr;
     if (region.lost_link.linked()) region.lost_link.unlink();
+    if (region.change_link.linked()) region.change_link.unlink();
     space.regions.erase(region);
     --space.region_count;
     space.account->refund({.frames = region.charged, .objects = 1});

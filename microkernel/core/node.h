@@ -73,7 +73,8 @@ struct Node {
     Node* next_sibling{};
     Node** sibling_slot{};  // the pointer that points to this node, for removal in constant time
     List<NodeUse, &NodeUse::use_link> uses;
-    ListLink notice_link;   // in Endpoint::notices
+    ListLink notice_link;   // in Endpoint::notices, or a revoke of what descends from it is not finished: Thread::revoking,
+                            // Consequences::revoking
     ListLink account_link;  // in Account::nodes, unless it is the root of an object, which the account has anyway
 
     NodeRef ref() { return NodeRef{this, generation}; }

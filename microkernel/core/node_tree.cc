@@ -65,6 +65,7 @@ void NodeTree::release(Node* node) {
         const bool minted = node->interface == Interface::facet && node->parent->interface != Interface::facet;
         if (minted && !node->object->dead) {
             // Freed when the server has taken the notice. It leaves the tree, so that it does not keep the endpoint alive.
+            if (node->notice_link.linked()) node->notice_link.unlink();
             node->notice_pending = true;
             static_cast<Endpoint*>(node->object)->notices.push_back(*node);
             consequences_.look_at(*node->object);

@@ -15,6 +15,7 @@ struct Consequences {
     List<Object, &Object::attention_link> attention;    // what may have something to deliver
     List<NodeUse, &NodeUse::use_link> ended;            // mappings, calls and RECEIVEs whose node was killed
     PendingQueue finished;                              // deferred calls that have what they waited for
+    List<Node, &Node::notice_link> revoking;            // what descends from them goes; who asked for it has ended
 
     // No capability to the object works from here on.
     void end(Object& object) {
@@ -31,7 +32,7 @@ struct Consequences {
     }
     // What an operation of the thread that runs has caused, unlike the rest, which is the reaper's.
     bool urgent() const { return !attention.empty() || !ended.empty() || !finished.empty(); }
-    bool empty() const { return dead.empty() && !urgent(); }
+    bool empty() const { return dead.empty() && revoking.empty() && !urgent(); }
 };
 
 class NodeTree {

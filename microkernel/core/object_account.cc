@@ -83,7 +83,12 @@ KernelResult<Kernel::Restart> Kernel::call_account(ObjectCall& call) {
             const auto params = TRY(call.decode<idl::Account::Revoke>());
             Node* top = TRY(call.argument(params.capability));
             u32 budget = kRevokePerStep;
-            if (!nodes_.kill_below_step(*top, budget)) return Restart::again;
+            const bool done_below = nodes_.kill_below_step(*top, budget);
+            if (top->notice_link.linked()) top->notice_link.unlink();
+            if (!done_below) {
+                call.caller.revoking.push_back(*top);
+                return Restart::again;
+            }
             // What was linked to the nodes goes now, in this thread's time.
             if (!consequences_.ended.empty() || !losing_.empty()) {
                 do_work(1);

@@ -44,7 +44,7 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
             if (region->state == Region::State::losing) region->state = Region::State::unmapping;
             unmap(*region);
             while (region->state == Region::State::unmapping) {
-                if (here_->steps_left == 0) return Restart::again;
+                if (here_->steps_left == 0) return change_later(call, *region);
                 if (!unmap_step(*region, here_->steps_left)) continue;
                 if (retire(*region)) return call.reply(idl::AddressSpace::Unmap::Results{});
                 return defer(call, region->waiters);
@@ -69,7 +69,7 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
             }
             set_access(*region, access);
             while (region->cursor < region->pages.value) {
-                if (here_->steps_left == 0) return Restart::again;
+                if (here_->steps_left == 0) return change_later(call, *region);
                 --here_->steps_left;
                 protect_step(*region);
             }
@@ -78,6 +78,13 @@ KernelResult<Kernel::Restart> Kernel::call_space(ObjectCall& call) {
         }
         default: return fail(Status::unimplemented);
     }
+}
+
+// The rest of the region in another step.
+Kernel::Restart Kernel::change_later(ObjectCall& call, Region& region) {
+    if (region.change_link.linked()) region.change_link.unlink();
+    call.caller.changing.push_back(region);
+    return Restart::again;
 }
 
 // The region that spans exactly that range and can be changed. A thread's ring region goes only with its thread.

@@ -106,7 +106,7 @@ Kernel::Progress Kernel::carry_out_own(Thread& thread) {
                                     .reply_capacity = call->reply_capacity,
                                     .capabilities_offset = call->capabilities_offset};
         switch (call_object(thread, entry, *node, call)) {
-            case Outcome::taken: break;
+            case Outcome::taken: hand_over_unfinished(thread); break;
             case Outcome::ended: return Progress::switched;
             case Outcome::zero: return Progress::zero;
             case Outcome::again: return Progress::again;

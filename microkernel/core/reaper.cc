@@ -16,8 +16,23 @@ constexpr u32 kFramesPerUnit = 2;
 
 // One piece of work, taken off `units`. False when nothing more can be done now.
 bool Kernel::reap_step(u32& units) {
+    if (Node* top = consequences_.revoking.front()) {
+        --units;
+        u32 budget = kNodesPerUnit;
+        if (!nodes_.kill_below_step(*top, budget)) return true;
+        top->notice_link.unlink();
+        nodes_.add_reference(*top);
+        nodes_.drop_reference(*top);  // its last use may have been what descended from it
+        return true;
+    }
     if (Region* region = losing_.front()) {
-        if (unmap_step(*region, units)) {
+        if (region->state == Region::State::mapped) {
+            --units;
+            protect_step(*region);
+            if (region->cursor < region->pages.value) return true;
+            losing_.remove(*region);
+            await_invalidation(*region);
+        } else if (unmap_step(*region, units)) {
             losing_.remove(*region);
             if (region->state == Region::State::unmapping) {
                 retire(*region);
@@ -63,6 +78,18 @@ bool Kernel::kill_capabilities(Object& object, u32& units) {
     --units;
     u32 budget = kNodesPerUnit;
     return nodes_.kill_all_step(*object.root, budget);
+}
+
+// An entry has ended that had begun something, or its thread has.
+void Kernel::hand_over_unfinished(Thread& thread) {
+    consequences_.revoking.take_all(thread.revoking);
+    while (Region* region = thread.changing.pop_front()) {
+        const bool half = region->state == Region::State::unmapping ||
+                          (region->state == Region::State::mapped && region->cursor < region->pages.value);
+        if (!half) continue;
+        if (region->work_link.linked()) region->work_link.unlink();
+        losing_.push_back(*region);
+    }
 }
 
 // What was made through a node that has been killed.
@@ -213,6 +240,7 @@ bool Kernel::reap_thread(Thread& thread, u32& units) {
     if (!thread.ended()) return true;  // only its last capability has gone
     if (thread.phase == Thread::kRecords) {
         if (thread.cpu != nullptr && thread.cpu->current == &thread) return false;
+        hand_over_unfinished(thread);
         if (!end_records(thread, units)) return false;
         if (thread.fault_call.what == PendingKind::stall) {
             thread.fault_call.queue_link.unlink();

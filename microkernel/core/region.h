@@ -49,6 +49,7 @@ struct Region : NodeUse {
     TreeLink<Region> tree_link;  // in AddressSpace::regions, until it is retired
     ListLink memory_link;        // in Memory::regions
     ListLink work_link;          // in one of Kernel's lists: losing, retiring
+    ListLink change_link;        // in Thread::changing
     ListLink lost_link;          // in AddressSpace::lost, until the holder was told
 
     VirtualAddress end() const { return start + pages; }

@@ -7,6 +7,7 @@
 
 #include "abi/crash.h"
 #include "core/context.h"
+#include "core/region.h"
 #include "core/ring.h"
 #include "core/tree.h"
 
@@ -94,6 +95,9 @@ public:
     Ring ring;
     List<Pending, &Pending::ring_link> receives;  // active RECEIVE entries
     PendingQueue own_calls;  // calls to kernel objects that were held until their capability arrived
+    // What an entry that takes several steps has begun. When it does not come to its end, the reaper finishes it.
+    List<Node, &Node::notice_link> revoking;
+    List<Region, &Region::change_link> changing;
     u32 starved{};          // how many of them, or of the Received records, have something to say that did not fit
     u32 deferred{};         // calls to kernel objects that have not completed: `work` records
 

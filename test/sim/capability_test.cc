@@ -212,6 +212,44 @@ TEST_CASE("revoke ends what descends, in all tables, and leaves the capability i
     p.w.check();
 }
 
+TEST_CASE("a revoke whose thread ends in the middle is finished all the same") {
+    constexpr u64 kChildren = 60, kAt = 0x5000'0000;
+    World w;
+    const bool killed = GENERATE(false, true);
+    Spawned revoker = w.spawn("revoker"), holder = w.spawn("holder");
+    const abi::CapId memory = w.make_memory(1);
+    std::vector<abi::CapId> children;
+    for (u64 i = 0; i < kChildren; ++i) {
+        children.push_back(
+            w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {memory.value}).capabilities[0]);
+    }
+    // Younger nodes go first: this one is a part of the rest.
+    REQUIRE(w.init
+                .call<idl::AddressSpace::Map>(
+                    holder.space, {.memory = {0}, .offset = 0, .bytes = 4096, .address = kAt, .protection = 3},
+                    {children[0].value})
+                .ok());
+    REQUIRE(holder.user.store(kAt, 41));
+    const abi::CapId own = w.grant(revoker, memory), account = w.grant(revoker, w.account);
+    revoker.user.push(
+        revoker.user.make_call<idl::Account::Revoke>(account, {.capability = {0}}, {own.value}));
+    revoker.user.begin_enter(1, 1);
+    REQUIRE(w.object(children[0]) != nullptr);
+    if (killed) {
+        REQUIRE(w.init.call<idl::Process::Kill>(revoker.process).ok());
+    } else {
+        // The capability goes from its own table: the entry cannot go on either.
+        (void)revoker.object->table.release(own, w.inspect.nodes()).has_value();
+    }
+    w.drain();
+    for (const abi::CapId child : children) CHECK(w.object(child) == nullptr);
+    u64 value = 1;
+    CHECK(holder.user.load(kAt, value));
+    CHECK(value == 0);
+    CHECK(w.object(memory) != nullptr);
+    w.check();
+}
+
 TEST_CASE("derivations go sixteen deep") {
     World w;
     abi::CapId last = w.make_memory(1);

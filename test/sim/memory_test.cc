@@ -352,6 +352,8 @@ TEST_CASE("an unmap whose thread is killed in the middle does not keep the memor
     t.second.begin_enter(1, 1);
     REQUIRE(t.w.machine.cpu(2).where == Where::again);  // it takes several steps
     REQUIRE(t.w.init.call<idl::Thread::Kill>(t.second_id).ok());
+    t.w.check();
+    CHECK(t.process.object->space->region_count == 1);  // of the other's ring
     REQUIRE(t.w.init.release(account) == Status::ok);
     t.w.check();
     CHECK(t.w.object(account) == nullptr);
