@@ -7,15 +7,6 @@ using kernel::kPageBytes;
 
 namespace {
 
-abi::CapId profile_of(World& w) {
-    kernel::Kernel& kernel = w.machine.kernel();
-    kernel.lock.acquire(w.machine.core_cpu(0));
-    const auto id = kernel.grant_boot(*w.init_process, kernel.profile());
-    kernel.lock.release();
-    REQUIRE(id);
-    return *id;
-}
-
 u64 frames_of(World& w) { return w.init.call<idl::Account::Usage>(w.account).fields.frames; }
 
 }  // namespace
@@ -48,7 +39,7 @@ TEST_CASE("a timed lock counts its holds, the longest and all together, without 
 
 TEST_CASE("a lock that is not timed counts nothing") {
     World w;
-    const abi::CapId profile = profile_of(w);
+    const abi::CapId profile = w.profile;
     CHECK(w.init.call<idl::Profile::ResetLock>(profile).ok());
     const auto lock = w.init.call<idl::Profile::Lock>(profile);
     REQUIRE(lock.ok());
@@ -60,7 +51,7 @@ TEST_CASE("a lock that is not timed counts nothing") {
 
 TEST_CASE("the sizes of objects are the frames that accounts pay, plus cells and nodes of the pools") {
     World w;
-    const auto sizes = w.init.call<idl::Profile::Sizes>(profile_of(w)).fields;
+    const auto sizes = w.init.call<idl::Profile::Sizes>(w.profile).fields;
     CHECK(sizes.node == sizeof(kernel::Node));
     CHECK(sizes.slot == kPageBytes / kernel::CapabilityTable::kSlotsPerFrame);
     CHECK(sizes.account == kernel::kObjectCellBytes + sizes.node);

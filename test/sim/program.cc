@@ -25,6 +25,23 @@ bool is_silent(const abi::Submission& e) {
     }
 }
 
+template <typename Method>
+bool is_call_of(const abi::Submission& e) {
+    return e.interface_id == Method::kInterfaceId && e.method == Method::kOrdinal;
+}
+// What the first capability is that a call of a kernel object returns.
+Interface result_of(const abi::Submission& e) {
+    if (is_call_of<idl::Account::CreateAccount>(e)) return Interface::account;
+    if (is_call_of<idl::Account::CreateMemory>(e)) return Interface::memory;
+    if (is_call_of<idl::Account::CreateEndpoint>(e)) return Interface::endpoint;
+    if (is_call_of<idl::Account::CreateProcess>(e)) return Interface::process;
+    if (is_call_of<idl::Process::CreateThread>(e)) return Interface::thread;
+    if (is_call_of<idl::Memory::Readable>(e)) return Interface::readable_memory;
+    if (is_call_of<idl::Endpoint::Receiver>(e)) return Interface::receiver;
+    if (is_call_of<idl::IoPortSpace::Range>(e)) return Interface::io_ports;
+    return Interface::none;
+}
+
 }  // namespace
 
 template <typename Method>
@@ -257,7 +274,11 @@ abi::Submission Program::draw_call() {
     } else {
         e = entry::call(some(Interface::facet), random_.next(), static_cast<u16>(random_.below(100)), message, reply);
     }
-    if (random_.percent(30)) e = entry::fills(e, static_cast<u8>(random_.below(17)));
+    if (random_.percent(30)) {
+        const u64 answer = random_.below(abi::kAnswersDefault + 1);
+        if (answer < abi::kAnswersDefault) promised_[answer] = Interface::none;
+        e = entry::fills(e, static_cast<u8>(answer));
+    }
     return e;
 }
 
@@ -293,39 +314,72 @@ abi::Submission Program::draw_return() {
     return e;
 }
 
+// A method of something that the process holds, or is promised.
 abi::Submission Program::draw_object_call() {
     if (held_.empty()) return entry::nop();
-    for (int tries = 0; tries < 4; ++tries) {
-        const Cap& c = random_.pick(held_);
-        switch (c.interface) {
-            case Interface::account: return call_account(c.id);
-            case Interface::process: return call_process(c.id);
-            case Interface::thread: return call_thread(c.id);
-            case Interface::address_space: return call_space(c.id);
-            case Interface::memory: return call_memory(c.id, false);
-            case Interface::readable_memory: return call_memory(c.id, true);
-            case Interface::endpoint: return call_endpoint(c.id);
-            case Interface::receiver: return encode<idl::Receiver::Mint>(c.id, {.badge = random_.below(1000)});
-            case Interface::clock: return encode<idl::Clock::Now>(c.id, {});
-            case Interface::kernel_log:
-                return encode<idl::KernelLog::Write>(c.id, {.level = static_cast<u8>(random_.below(5)), .text = "simulated"});
-            case Interface::io_port_space:
-                return encode<idl::IoPortSpace::Range>(
-                    c.id, {.first = (random_.percent(80) ? 0x3f0 : 0x10) + random_.below32(24), .count = random_.below32(12)});
-            case Interface::io_ports: return call_ports(c.id);
-            case Interface::interrupt_space: return claim_interrupt(c.id);
-            case Interface::interrupt: return encode<idl::Interrupt::Acknowledge>(c.id, {});
-            case Interface::entropy: return encode<idl::Entropy::Fill>(c.id, {.bytes = random_.below32(300)});
-            case Interface::platform_info:
-                switch (random_.below(3)) {
-                    case 0: return encode<idl::PlatformInfo::Cpus>(c.id, {});
-                    case 1: return encode<idl::PlatformInfo::Memory>(c.id, {});
-                    default: return encode<idl::PlatformInfo::CommandLine>(c.id, {});
-                }
-            default: break;
+    const auto answer = static_cast<u8>(random_.below(abi::kAnswersDefault));
+    abi::Submission e = entry::nop();
+    if (random_.percent(15)) {
+        const bool known = promised_[answer] != Interface::none && random_.percent(85);
+        e = object_call({abi::CapId{}, known ? promised_[answer] : random_.pick(held_).interface});
+        e.capability = (u64{answer} + 1) << 32 | (random_.percent(95) ? 0 : random_.below(10));
+        e.flags |= abi::kPipelined;
+    } else {
+        for (int tries = 0; tries < 4 && e.opcode != static_cast<u8>(abi::Opcode::call); ++tries) {
+            e = object_call(random_.pick(held_));
+        }
+        if (random_.percent(20)) {
+            promised_[answer] = result_of(e);
+            e = entry::fills(e, answer);
         }
     }
-    return entry::nop();
+    if (e.opcode != static_cast<u8>(abi::Opcode::call)) return entry::nop();
+    if (random_.percent(temper_.hostile_percent)) e.method = static_cast<u16>(random_.below(16));
+    if (random_.percent(temper_.hostile_percent)) e.params_length = random_.below32(48);
+    return e;
+}
+
+abi::Submission Program::object_call(const Cap& c) {
+    switch (c.interface) {
+        case Interface::account: return call_account(c.id);
+        case Interface::process: return call_process(c.id);
+        case Interface::thread: return call_thread(c.id);
+        case Interface::address_space: return call_space(c.id);
+        case Interface::memory: return call_memory(c.id, false);
+        case Interface::readable_memory: return call_memory(c.id, true);
+        case Interface::endpoint: return call_endpoint(c.id);
+        case Interface::receiver: return encode<idl::Receiver::Mint>(c.id, {.badge = random_.below(1000)});
+        case Interface::io_ports: return call_ports(c.id);
+        case Interface::interrupt_space: return claim_interrupt(c.id);
+        default: return call_machine(c);
+    }
+}
+
+// Objects that stand for the machine. Power is nobody's here.
+abi::Submission Program::call_machine(const Cap& c) {
+    switch (c.interface) {
+        case Interface::clock: return encode<idl::Clock::Now>(c.id, {});
+        case Interface::kernel_log:
+            return encode<idl::KernelLog::Write>(c.id, {.level = static_cast<u8>(random_.below(5)), .text = "simulated"});
+        case Interface::io_port_space:
+            return encode<idl::IoPortSpace::Range>(
+                c.id, {.first = (random_.percent(80) ? 0x3f0 : 0x10) + random_.below32(24), .count = random_.below32(12)});
+        case Interface::interrupt: return encode<idl::Interrupt::Acknowledge>(c.id, {});
+        case Interface::entropy: return encode<idl::Entropy::Fill>(c.id, {.bytes = random_.below32(300)});
+        case Interface::platform_info:
+            switch (random_.below(3)) {
+                case 0: return encode<idl::PlatformInfo::Cpus>(c.id, {});
+                case 1: return encode<idl::PlatformInfo::Memory>(c.id, {});
+                default: return encode<idl::PlatformInfo::CommandLine>(c.id, {});
+            }
+        case Interface::profile:
+            switch (random_.below(3)) {
+                case 0: return encode<idl::Profile::Lock>(c.id, {});
+                case 1: return encode<idl::Profile::ResetLock>(c.id, {});
+                default: return encode<idl::Profile::Sizes>(c.id, {});
+            }
+        default: return entry::nop();
+    }
 }
 
 abi::Submission Program::call_account(abi::CapId id) {

@@ -50,6 +50,8 @@ private:
     abi::Submission draw();
     abi::Submission draw_call();
     abi::Submission draw_object_call();
+    abi::Submission object_call(const Cap& c);
+    abi::Submission call_machine(const Cap& c);
     abi::Submission draw_receive();
     abi::Submission draw_return();
     abi::Submission draw_garbage();
@@ -87,6 +89,7 @@ private:
     std::deque<Submitted> pushed_;       // in the queue, not accepted so far
     std::map<u64, bool> accepted_;       // user data -> silent
     std::vector<u64> tokens_;
+    kernel::Interface promised_[abi::kAnswersDefault]{};  // by answer: of its first capability, as far as that is known
     u32 sq_seen_;
     u32 slot_{};
     u64 next_user_data_{1};

@@ -54,7 +54,7 @@ void Simulation::populate(Island& island) {
         w.init.call<idl::Account::Derive>(w.account, {.capability = {0}}, {island.account.value}).capabilities[0];
     island.held.push_back(lent);
     std::vector<abi::CapId> shared{lent, first.process, first.space, second.process, second.space, second.thread,
-                                   w.clock,        w.entropy,     w.platform,  w.kernel_log, w.ports, w.interrupts};
+                                   w.clock,        w.entropy,     w.platform,  w.kernel_log, w.ports, w.interrupts, w.profile};
     for (int i = 0; i < 2; ++i) {
         const auto endpoint = w.init.call<idl::Account::CreateEndpoint>(island.account, {.name = "e"});
         const abi::CapId receiver = w.make_receiver(endpoint.capabilities[0]),

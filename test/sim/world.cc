@@ -36,6 +36,7 @@ World::World(const Options& options) : machine{options.machine}, inspect{machine
     } const grants[] = {{account, kernel.root_account()}, {clock, kernel.clock()},           {kernel_log, kernel.kernel_log()},
                         {entropy, kernel.entropy()},      {power, kernel.power()},           {platform, kernel.platform_info()},
                         {ports, kernel.port_space()},     {interrupts, kernel.interrupt_space()},
+                        {profile, kernel.profile()},
                         {init_self, *boot.process},       {init_space, *boot.process->space}, {init_thread, *boot.thread}};
     for (const auto& g : grants) g.id = take(kernel.grant_boot(*boot.process, g.object), "capability");
     boot.thread->pinned = true;

@@ -30,7 +30,8 @@ public:
     // --- the first process ---
     User init;
     kernel::Process* init_process{};
-    abi::CapId account, clock, kernel_log, entropy, power, platform, ports, interrupts, init_self, init_space, init_thread;
+    abi::CapId account, clock, kernel_log, entropy, power, platform, profile, ports, interrupts;
+    abi::CapId init_self, init_space, init_thread;
 
     struct SpawnOptions {
         std::optional<u32> cpu{};  // pinned there
