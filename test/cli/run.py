@@ -1,5 +1,6 @@
 """Runs the tests of ./capos itself; the interface of all runners (test/README.md)."""
 
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import unittests  # noqa: E402
 
 def main() -> int:
     options = results.parser(__doc__).parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is born deaf to it, and its children
     return results.finish(unittests.run(_HERE, "cli", options), options.json)
 
 
