@@ -75,7 +75,7 @@ Kernel::Progress Kernel::continue_enter(Thread& thread) {
         switch (outcome) {
             case Outcome::taken: break;
             case Outcome::blocked:
-                enter.entry_valid = false;
+                enter.entry_valid = enter.in_registers;
                 // The user may have read completions since the kernel last looked.
                 if (thread.ring.unread() && thread.ring.free_slots() != 0) continue;
                 return finish_enter(thread, false);

@@ -369,3 +369,43 @@ TEST_CASE("every field of a call that can be wrong is refused with its code") {
     expect_nothing(p.client.user);
     p.w.check();
 }
+
+namespace {
+
+// A call without parameters to the clock, in registers.
+abi::EnterResult clock_in_registers(const World& w, u64 user_data) {
+    const User& u = w.init;
+    kernel::UserContext& c = u.thread().context;
+    c.r8 = w.clock.value;
+    c.r9 = idl::Clock::kInterfaceId;
+    c.r10 = 0;
+    c.r12 = 4096 | u64{256} << 32;
+    c.r13 = user_data;
+    c.r14 = idl::Clock::Now::kOrdinal;
+    const auto result = u.enter_raw(abi::kEnterCall, 1, ~u64{0});
+    REQUIRE(result);
+    return *result;
+}
+
+}  // namespace
+
+TEST_CASE("a call in registers is carried out although its queue was full when the kernel last looked") {
+    World w;
+    w.machine.shortcuts = false;
+    const User& u = w.init;
+    const u32 slots = u.thread().ring.geometry().cq_entries;
+    for (u32 i = 0; i < slots; ++i) {
+        u.push(entry::nop());
+        REQUIRE(u.enter(1));
+    }
+    CHECK(u.thread().ring.free_slots() == 0);
+    while (u.pop()) {
+    }
+    u.push(entry::tagged(entry::nop(), 5));  // nobody asked for it
+    CHECK(clock_in_registers(w, 79).consumed() == 1);
+    const auto completion = u.pop();
+    REQUIRE(completion);
+    CHECK(completion->user_data == 79);
+    CHECK(u.unread() == 0);
+    w.check();
+}
