@@ -70,8 +70,10 @@ Task<void> Session::run() {
 }
 
 void Session::greet() {
+    const std::string up_us = std::to_string(grants().loop().now() / 1000 % 1000 + 1000).substr(1);
+    const std::string up = std::to_string(grants().loop().now() / 1'000'000) + "." + up_us;
     print("\nThis is capOS, a capability microkernel system. You sit at its shell, which can do what its capabilities allow:\n"
-          "`caps` lists them, `help` the commands. In QEMU, Ctrl-A X ends the emulator.\n\n");
+          "`caps` lists them, `help` the commands. In QEMU, Ctrl-A X ends the emulator. Up after " + up + " ms.\n\n");
 }
 
 int Session::fail_with(std::string_view text, int status) {

@@ -7,6 +7,8 @@ from pathlib import Path
 
 _BENCH = re.compile(r"\bBENCH (?P<name>[\w.]+) (?P<p50>[\d.]+) (?P<p99>[\d.]+) (?P<runs>\d+) (?P<unit>[\w/]+)$")
 _BOOT = re.compile(r"\bkernel_to_user (\d+) ticks, kernel memory (\d+) KiB")
+_PROMPT = re.compile(r"\bUp after (\d+)\.(\d{3}) ms\.")
+_MEMORY = re.compile(r"\bmachine +([\d,.]+) KiB, ([\d,.]+) KiB free; the kernel keeps ([\d,.]+) KiB")
 _DEFAULT_UNIT = "instructions"
 _KEYS = {"name", "run", "unit", "budget", "aim", "linux_row", "peers"}
 
@@ -66,6 +68,12 @@ def read(lines: list[str]) -> list[Value]:
         elif found := _BOOT.search(line):
             values.append(Value("boot.kernel_to_user", float(found[1]), float(found[1]), 1, _DEFAULT_UNIT))
             values.append(Value("memory.kernel", float(found[2]), float(found[2]), 1, "KiB"))
+        elif found := _PROMPT.search(line):  # a nanosecond of the emulated clock is an instruction
+            up = float(found[1] + found[2]) * 1000
+            values.append(Value("boot.prompt", up, up, 1, _DEFAULT_UNIT))
+        elif found := _MEMORY.search(line):
+            total, free, kernel = (float(number.replace(",", "")) for number in found.groups())
+            values.append(Value("memory.idle", total - free + kernel, total - free + kernel, 1, "KiB"))
     return values
 
 

@@ -19,10 +19,12 @@ class Figures(unittest.TestCase):
         values = figures.read([
             "[   0.1] INFO boot: kernel_to_user 9000 ticks, kernel memory 512 KiB",
             "[   0.2] INFO bench: BENCH ipc.enter 118 121.5 1000 instructions",
-            "[   0.3] INFO bench: BENCH broken line", "GRUB"])
+            "[   0.3] INFO bench: BENCH broken line", "GRUB", "`caps` lists them. Up after 61.005 ms.",
+            "machine  500 KiB, 480 KiB free; the kernel keeps 30 KiB"])
         self.assertEqual([(v.name, v.p50, v.p99, v.runs, v.unit) for v in values], [
             ("boot.kernel_to_user", 9000, 9000, 1, "instructions"), ("memory.kernel", 512, 512, 1, "KiB"),
-            ("ipc.enter", 118, 121.5, 1000, "instructions")])
+            ("ipc.enter", 118, 121.5, 1000, "instructions"), ("boot.prompt", 61_005_000, 61_005_000, 1, "instructions"),
+            ("memory.idle", 50, 50, 1, "KiB")])
 
     def test_table(self):
         """a missed budget is marked, and the ratio is Linux's figure over ours"""
