@@ -134,10 +134,8 @@ void PendingCall::recycle() {
     loop_.give_back(*this);
 }
 
-ReceivedCapabilities::ReceivedCapabilities(Loop& loop, const abi::Completion& completion) : count_{0} {
-    const std::span<const u64> ids = loop.ring().capabilities(completion);
-    count_ = static_cast<u8>(ids.size());
-    for (u8 i = 0; i < count_; ++i) clients_[i] = Client{loop, abi::CapId{ids[i]}};
+ReceivedCapabilities::ReceivedCapabilities(Loop& loop, const abi::Completion& completion) {
+    for (const u64 id : loop.ring().capabilities(completion)) clients_.emplace(loop, abi::CapId{id});
 }
 
 }  // namespace capos::runtime

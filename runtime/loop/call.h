@@ -95,12 +95,11 @@ public:
     ReceivedCapabilities(Loop& loop, const abi::Completion& completion);
     template <typename T = Client>
     T take(u8 index) {
-        return index < count_ ? T{std::move(clients_[index])} : T{};
+        return index < clients_.size() ? T{std::move(clients_[index])} : T{};
     }
 
 private:
-    u8 count_;
-    std::array<Client, abi::kCapabilitiesMax> clients_;
+    Few<Client, abi::kCapabilitiesMax> clients_;
 };
 
 // A call of `Method`, a generated struct with Params, Results and Reply: void, or what the caller gets.

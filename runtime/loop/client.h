@@ -10,6 +10,7 @@
 
 #include "abi/ring.h"
 #include "runtime/base/error.h"
+#include "runtime/base/few.h"
 
 namespace capos::runtime {
 
@@ -45,9 +46,14 @@ public:
     // The `index`-th capability that the call filling `answer` will return.
     static Client promised(Loop& loop, Answer* answer, u8 index);
 
-    Client(Client&& other) noexcept { *this = std::move(other); }
+    Client(Client&& other) noexcept
+        : loop_{std::exchange(other.loop_, nullptr)}, id_{std::exchange(other.id_, {})},
+          answer_{std::exchange(other.answer_, nullptr)}, promise_{other.promise_},
+          owned_{std::exchange(other.owned_, false)} {}
     Client& operator=(Client&& other) noexcept;
-    ~Client() { reset(); }
+    ~Client() {
+        if (answer_ != nullptr || owned_) reset();
+    }
     void reset();
 
     bool present() const { return id_.value != 0 || answer_ != nullptr; }
@@ -105,21 +111,18 @@ public:
     template <typename T>
     u8 add(Pass<T>&& capability) {
         if (capability.id().value == 0) return 0xff;
-        ids_[count_] = capability.id().value;
-        owned_[count_] = capability.take_owned();
-        return count_++;
+        const u8 position = count();
+        ids_[position] = capability.id().value;
+        owned_.emplace(capability.take_owned());
+        return position;
     }
-    u8 count() const { return count_; }
+    u8 count() const { return owned_.size(); }
     const u64* ids() const { return ids_.data(); }
-    void clear() {
-        for (u8 i = 0; i < count_; ++i) owned_[i].reset();
-        count_ = 0;
-    }
+    void clear() { owned_.clear(); }
 
 private:
-    u8 count_{};
     std::array<u64, abi::kCapabilitiesMax> ids_;
-    std::array<Client, abi::kCapabilitiesMax> owned_;
+    Few<Client, abi::kCapabilitiesMax> owned_;
 };
 
 }  // namespace capos::runtime
