@@ -40,13 +40,15 @@ private:
     std::vector<Row> rows_;
 };
 
+// A number with zeros in front.
+inline std::string padded(u64 value, usize digits) {
+    const std::string text = std::to_string(value);
+    return std::string(digits - std::min(digits, text.size()), '0') + text;
+}
+
 // `2 d 03:04:05`, `12.345 s`
 inline std::string duration(u64 ns) {
     const u64 ms = ns / 1'000'000, seconds = ms / 1000;
-    const auto padded = [](u64 value, usize digits) {
-        const std::string text = std::to_string(value);
-        return std::string(digits - std::min(digits, text.size()), '0') + text;
-    };
     if (seconds < 60) return std::to_string(seconds) + "." + padded(ms % 1000, 3) + " s";
     const std::string days = seconds >= 86'400 ? std::to_string(seconds / 86'400) + " d " : "";
     return days + padded(seconds / 3600 % 24, 2) + ":" + padded(seconds / 60 % 60, 2) + ":" + padded(seconds % 60, 2);

@@ -2,6 +2,7 @@
 
 #include "idl/errors_messages.h"
 #include "runtime/dynamic/text.h"
+#include "servers/shell/columns.h"
 
 namespace capos::shell {
 
@@ -70,8 +71,8 @@ Task<void> Session::run() {
 }
 
 void Session::greet() {
-    const std::string up_us = std::to_string(grants().loop().now() / 1000 % 1000 + 1000).substr(1);
-    const std::string up = std::to_string(grants().loop().now() / 1'000'000) + "." + up_us;
+    const u64 up_us = loop().now() / 1000;
+    const std::string up = std::to_string(up_us / 1000) + "." + padded(up_us % 1000, 3);
     print("\nThis is capOS, a capability microkernel system. You sit at its shell, which can do what its capabilities allow:\n"
           "`caps` lists them, `help` the commands. In QEMU, Ctrl-A X ends the emulator. Up after " + up + " ms.\n\n");
 }
