@@ -8,7 +8,7 @@ from pathlib import Path
 _BENCH = re.compile(r"\bBENCH (?P<name>[\w.]+) (?P<p50>[\d.]+) (?P<p99>[\d.]+) (?P<runs>\d+) (?P<unit>[\w/]+)$")
 _BOOT = re.compile(r"\bkernel_to_user (\d+) ticks, kernel memory (\d+) KiB")
 _PROMPT = re.compile(r"\bUp after (\d+)\.(\d{3}) ms\.")
-_MEMORY = re.compile(r"\bmachine +([\d,.]+) KiB, ([\d,.]+) KiB free; the kernel keeps ([\d,.]+) KiB")
+_MEMORY = re.compile(r"\bmachine +(\d+) KiB, (\d+) KiB free; the kernel keeps (\d+) KiB")
 _DEFAULT_UNIT = "instructions"
 _KEYS = {"name", "run", "unit", "budget", "aim", "linux_row", "peers"}
 
@@ -72,7 +72,7 @@ def read(lines: list[str]) -> list[Value]:
             up = float(found[1] + found[2]) * 1000
             values.append(Value("boot.prompt", up, up, 1, _DEFAULT_UNIT))
         elif found := _MEMORY.search(line):
-            total, free, kernel = (float(number.replace(",", "")) for number in found.groups())
+            total, free, kernel = map(float, found.groups())
             values.append(Value("memory.idle", total - free + kernel, total - free + kernel, 1, "KiB"))
     return values
 

@@ -2,18 +2,18 @@
 // on both sides, under init, on one CPU with `-icount shift=0`. Its first argument says what it is: nothing for the one that
 // measures, `echo` for the server, `nothing` for a program that ends at once.
 //
-// Granted to the one that measures: `counter` (the server), `archive`, `supervisor`.
-#include <algorithm>
+// Granted to the one that measures: `counter` (the server), `program` (this file), `supervisor`.
 #include <cstdio>
 #include <string>
 
 #include "counter.h"
-#include "formats/ustar.h"
 #include "idl/console.h"
 #include "idl/supervisor.h"
 #include "runtime/base/memory.h"
 #include "runtime/program/server.h"
+#include "runtime/ring/text.h"
 #include "runtime/spawn/spawn.h"
+#include "support/measure.h"
 
 namespace capos::test {
 
@@ -28,12 +28,6 @@ using runtime::Task;
 constexpr int kWarmUp = 20, kRuns = 200, kSpawns = 50, kChain = 8;
 constexpr u64 kChildFrames = 256;
 constexpr u32 kChildObjects = 32, kChildNodes = 64;
-
-u64 ticks() {
-    u32 low, high;
-    asm volatile("rdtsc" : "=a"(low), "=d"(high)::"memory");
-    return low | u64{high} << 32;
-}
 
 // --- the server ---
 
@@ -54,38 +48,29 @@ private:
 
 // --- the one that measures ---
 
-class Samples {
-public:
-    explicit Samples(const char* name) : name_{name} {}
-    void add(u64 begin) { values_.push_back(ticks() - begin); }
-    // By nearest rank.
-    void report() {
-        std::ranges::sort(values_);
-        const auto rank = [this](usize percent) { return values_[(values_.size() * percent + 99) / 100 - 1]; };
-        std::fprintf(stderr, "BENCH %s %llu %llu %zu instructions\n", name_, static_cast<unsigned long long>(rank(50)),
-                     static_cast<unsigned long long>(rank(99)), values_.size());
+struct Console {
+    template <typename... Pieces>
+    void say(const Pieces&... pieces) {
+        const runtime::TextBuffer<160> line{pieces..., "\n"};
+        std::fwrite(line.view().data(), 1, line.view().size(), stderr);
     }
-
-private:
-    const char* name_;
-    std::vector<u64> values_;
-};
+} console;
 
 Task<void> typed_call(const Counter::Client& counter) {
-    Samples samples{"rpc.typed_call"};
+    Samples samples;
     for (int i = 0; i < kWarmUp; ++i) co_await counter.add(1);
     for (int i = 0; i < kRuns; ++i) {
         const u64 begin = ticks();
         co_await counter.add(1);
-        samples.add(begin);
+        samples.add(ticks() - begin);
     }
-    samples.report();
+    samples.report(console, "rpc.typed_call", 0);
     co_return done;
 }
 
 // A chain of kChain calls, each of what the one before it returns; one wait.
 Task<void> pipelined(const Counter::Client& counter) {
-    Samples samples{"rpc.pipeline8"};
+    Samples samples;
     for (int i = 0; i < kWarmUp + kRuns; ++i) {
         const u64 begin = ticks();
         std::vector<Call<Counter::Child>> calls;
@@ -98,29 +83,26 @@ Task<void> pipelined(const Counter::Client& counter) {
             promises.push_back(calls.back().promised<Counter>(0));
         }
         co_await promises.back().add(1);
-        if (i >= kWarmUp) samples.add(begin);
+        if (i >= kWarmUp) samples.add(ticks() - begin);
     }
-    samples.report();
+    samples.report(console, "rpc.pipeline8", 0);
     co_return done;
 }
 
 // From an ELF file in memory to its end: an account of its own, a process, its start, exit, and everything given back.
 Task<void> spawn_elf(Grants& grants) {
-    const auto archive_memory = co_await grants.find<idl::ReadableMemory>("archive");
+    const auto program = co_await grants.find<idl::ReadableMemory>("program");
     const auto account = co_await grants.find<idl::Account>("account");
     const auto space = co_await grants.find<idl::AddressSpace>("space");
     const auto entropy = co_await grants.find<idl::Entropy>("entropy");
-    const u64 bytes = (co_await archive_memory.size()).bytes;
-    const u64 address = (co_await space.map(archive_memory, 0, bytes, 0, runtime::kRead)).address;
-    const auto archive = formats::UstarArchive::open({reinterpret_cast<const std::byte*>(address), bytes});
-    if (!archive) co_return fail(runtime::Error{Status::bad_message, 0, formats::describe(archive.error())});
-    const auto file = archive->find("bin/bench-rpc");
-    if (!file) co_return fail(runtime::Error{Status::failed, 0, "bin/bench-rpc is not in the archive"});
+    const u64 bytes = (co_await program.size()).bytes;
+    const u64 address = (co_await space.map(program, 0, bytes, 0, runtime::kRead)).address;
     const runtime::SpawnTools tools{grants.loop(), account, space, entropy};
-    const auto image = co_await runtime::ProgramImage::load(tools, *file);
+    const std::span file{reinterpret_cast<const std::byte*>(address), bytes};
+    const auto image = co_await runtime::ProgramImage::load(tools, file);
     const auto clock = co_await grants.find<idl::Clock>("clock");
     const auto log = co_await grants.find<idl::KernelLog>("log");
-    Samples samples{"proc.spawn_elf"};
+    Samples samples;
     for (int i = 0; i < kSpawns; ++i) {
         const u64 begin = ticks();
         const auto child = co_await account.create_account(kChildFrames, kChildObjects, kChildNodes, "nothing");
@@ -134,9 +116,9 @@ Task<void> spawn_elf(Grants& grants) {
             const std::string how = end.crashed ? "crashed" : "ended with " + std::to_string(end.exit_code);
             co_return fail(runtime::Error{Status::failed, 0, "the child " + how});
         }
-        samples.add(begin);
+        samples.add(ticks() - begin);
     }
-    samples.report();
+    samples.report(console, "proc.spawn_elf", 0);
     co_return done;
 }
 

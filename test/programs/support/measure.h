@@ -2,8 +2,9 @@
 #pragma once
 
 #include <algorithm>
+#include <string_view>
 
-#include "support/world.h"
+#include "abi/types.h"
 
 namespace capos::test {
 
@@ -23,13 +24,14 @@ public:
     }
     usize count() const { return count_; }
 
-    // `divisor` operations were measured at once; `overhead` is what measuring itself takes.
-    void report(World& world, std::string_view name, u64 overhead, u64 divisor = 1, std::string_view unit = "instructions") {
-        if (count_ == 0) return world.say("BENCH ", name, " was not measured");
+    // By `console.say(pieces...)`. `divisor` operations were measured at once; `overhead` is what measuring itself takes.
+    template <typename Console>
+    void report(Console& console, std::string_view name, u64 overhead, u64 divisor = 1) {
+        if (count_ == 0) return console.say("BENCH ", name, " was not measured");
         std::ranges::make_heap(values_, values_ + count_);
         std::ranges::sort_heap(values_, values_ + count_);
-        world.say("BENCH ", name, " ", of_percent(50, overhead) / divisor, " ", of_percent(99, overhead) / divisor, " ", count_,
-                  " ", unit);
+        console.say("BENCH ", name, " ", of_percent(50, overhead) / divisor, " ", of_percent(99, overhead) / divisor, " ",
+                    count_, " instructions");
     }
     u64 least() const { return *std::min_element(values_, values_ + count_); }
 
